@@ -1,0 +1,76 @@
+"""Putting the app together: the services of this process, made when the first function needs them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from loadme import log
+from loadme import settings as app_settings
+from loadme.arm import AzureArm
+from loadme.credentials import managed_identity
+from loadme.services import Services
+from loadme.settings import Settings
+from loadme.storage import Account
+from loadme.storage.blobs import AzureBlobs
+from loadme.storage.queues import AzureQueues
+from loadme.storage.tables import AzureTables
+from loadme.workflow_files import Catalogue, load_folder
+
+FOLDER = Path(__file__).resolve().parent.parent
+STATE = "loadme"
+"""The name of the table and of the blob container that hold all state."""
+
+_lock = threading.Lock()
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The workflow files of this deployment. Never raises: a broken file is reported and takes down only itself."""
+    found = load_folder(Path(FOLDER, os.environ.get("LOADME_WORKFLOWS") or "workflows"))
+    for one in found.broken:
+        log.warning("broken-workflow", file=one.file, problems="; ".join(str(problem) for problem in one.problems))
+    return found
+
+
+def services() -> Services:
+    """The services of this process. Raises BadSettings."""
+    with _lock:
+        return _services()
+
+
+@cache
+def _services() -> Services:
+    return connect(app_settings.read(os.environ, FOLDER), catalogue())
+
+
+def connect(settings: Settings, workflows: Catalogue) -> Services:
+    """Services over the genuine clients. Nothing is asked of Azure yet."""
+    account = storage_account(settings)
+    credential = managed_identity(settings.client_id)
+    return Services(
+        settings=settings,
+        catalogue=workflows,
+        tables=AzureTables(account, STATE),
+        blobs=AzureBlobs(account, STATE),
+        queues=AzureQueues(account),
+        arm=AzureArm(credential, settings.subscription, settings.resource_group, endpoint=settings.arm_endpoint, ca_file=settings.ca_file),
+        now=lambda: datetime.now(UTC),
+        random_bytes=os.urandom,
+    )
+
+
+def storage_account(settings: Settings) -> Account:
+    """The one storage account that a function app has anyway."""
+    storage = settings.storage
+    return Account(
+        blob_endpoint=storage.blob,
+        queue_endpoint=storage.queue,
+        table_endpoint=storage.table,
+        credential=None if storage.connection else managed_identity(storage.client_id),
+        connection_string=storage.connection,
+        ca_file=settings.ca_file,
+    )

@@ -1,0 +1,283 @@
+"""Azure Resource Manager, as far as loadme needs it: template specs, deployments and container groups of one resource group."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from loadme.azure_client import brief_retry, client_options, translated
+from loadme.errors import Absent, Retryable, Terminal
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.mgmt.containerinstance import ContainerInstanceManagementClient
+    from azure.mgmt.containerinstance import models as aci
+    from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+    from azure.mgmt.resource.deployments import models as deployments
+
+ENDPOINT = "https://management.azure.com"
+
+# A log that cannot be read yet, or not any more; the group itself is there.
+NO_LOG = {"ContainerLogNotAvailable", "ContainerGroupStopped"}
+
+
+@dataclass(frozen=True)
+class TemplateParameter:
+    """A parameter that a template declares. `type` is in lower case: string, int, bool, object, array, securestring, secureobject."""
+
+    name: str
+    type: str
+    has_default: bool
+
+
+@dataclass(frozen=True)
+class ArmError:
+    """Why something failed, in ARM's words; the cause is usually in the innermost details."""
+
+    code: str
+    message: str
+    details: tuple[ArmError, ...] = ()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """`state` is Accepted, Running, Succeeded, Failed, Canceled or another that is not final."""
+
+    name: str
+    state: str
+    error: ArmError | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the state is final."""
+        return self.state in {"Succeeded", "Failed", "Canceled"}
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """`state` is Waiting, Running, Terminated, or "" when ARM does not say yet. Times and counts are ACI's own."""
+
+    state: str = ""
+    exit_code: int | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    detail_status: str = ""
+    restart_count: int = 0
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """A container group. `state` is Pending, Running, Stopped, Succeeded, Failed, or "" in a list, which has no states or events.
+
+    `provisioning_state` says nothing about the work: it is Succeeded once the containers have run, whatever became of them.
+    """
+
+    name: str
+    provisioning_state: str
+    state: str = ""
+    containers: dict[str, ContainerState] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+
+
+class Arm(Protocol):
+    """The resource group in which loadme deploys, and the template specs it may read."""
+
+    def template_parameters(self, spec_id: str) -> tuple[TemplateParameter, ...]:
+        """The parameters of a template spec version, by its resource id. Raises Absent."""
+
+    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
+        """Starts a deployment and does not wait. One of this name that is still active is left alone: that is no error.
+
+        A deployment of this name that is over runs AGAIN: look for it first. It is tried once: after Unavailable it may have begun.
+        """
+
+    def deployment(self, name: str) -> Deployment | None:
+        """The deployment, or None."""
+
+    def delete_deployment(self, name: str) -> None:
+        """Starts to delete the deployment's record, not what it deployed; one that is not there is no error."""
+
+    def group(self, name: str) -> Group | None:
+        """The container group with its state, or None; None also for a moment after it was created."""
+
+    def logs(self, name: str, container: str, tail: int | None = None) -> str | None:
+        """The log, or its last `tail` lines; None when there is none (yet)."""
+
+    def delete_group(self, name: str) -> None:
+        """Starts to delete the group; one that is not there is no error. Retryable while the group is in transition."""
+
+    def groups(self) -> Iterator[Group]:
+        """All container groups of the resource group, without their states."""
+
+
+class SpecId(NamedTuple):
+    """The parts of the resource id of a template spec version."""
+
+    subscription: str
+    resource_group: str
+    name: str
+    version: str
+
+
+def parse_spec_id(spec_id: str) -> SpecId:
+    """Raises Terminal if it is not the resource id of a template spec version."""
+    pattern = r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.Resources/templateSpecs/([^/]+)/versions/([^/]+)/?"
+    match = re.fullmatch(pattern, spec_id, re.IGNORECASE)
+    if not match:
+        raise Terminal(
+            f"'{spec_id}' is not the resource id of a template spec version: it must be like "
+            "/subscriptions/…/resourceGroups/…/providers/Microsoft.Resources/templateSpecs/NAME/versions/VERSION.",
+            code="InvalidTemplateSpecId",
+        )
+    return SpecId(*match.groups())
+
+
+class AzureArm:
+    """The genuine ARM, or whatever answers at `endpoint` as it does. Clients are made when they are first needed."""
+
+    def __init__(
+        self, credential: TokenCredential, subscription: str, resource_group: str, *, endpoint: str = ENDPOINT, ca_file: str = ""
+    ) -> None:
+        self._credential = credential
+        self._subscription = subscription
+        self._resource_group = resource_group
+        self._options = client_options(ca_file) | {"base_url": endpoint.rstrip("/"), "retry_policy": brief_retry()}
+
+    @cached_property
+    def _resources(self) -> DeploymentsMgmtClient:
+        from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+
+        return DeploymentsMgmtClient(self._credential, self._subscription, **self._options)
+
+    @cached_property
+    def _containers(self) -> ContainerInstanceManagementClient:
+        from azure.mgmt.containerinstance import ContainerInstanceManagementClient
+
+        return ContainerInstanceManagementClient(self._credential, self._subscription, **self._options)
+
+    def template_parameters(self, spec_id: str) -> tuple[TemplateParameter, ...]:
+        """See Arm."""
+        from azure.mgmt.resource.templatespecs import TemplateSpecsClient
+
+        spec = parse_spec_id(spec_id)
+        with (
+            translated(f"reading template spec {spec.name} {spec.version}"),
+            TemplateSpecsClient(self._credential, spec.subscription, **self._options) as client,
+        ):
+            version = client.template_spec_versions.get(spec.resource_group, spec.name, spec.version)
+        declared: dict[str, dict[str, Any]] = (version.main_template or {}).get("parameters", {})
+        return tuple(TemplateParameter(name, str(each["type"]).lower(), "defaultValue" in each) for name, each in declared.items())
+
+    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
+        """See Arm."""
+        values = {parameter: {"value": value} for parameter, value in parameters.items()}
+        properties = {"mode": "Incremental", "templateLink": {"id": spec_id}, "parameters": values}
+        body: Any = {"properties": properties} | ({"tags": dict(tags)} if tags else {})
+        try:
+            with translated(f"deploying {name}"):
+                # One try only: should the answer be lost, the next one might run a deployment again that is over.
+                self._resources.deployments.begin_create_or_update(self._resource_group, name, body, polling=False, retry_total=0)
+        except Retryable as error:
+            if error.code != "DeploymentActive":
+                raise
+
+    def deployment(self, name: str) -> Deployment | None:
+        """See Arm."""
+        try:
+            with translated(f"reading deployment {name}"):
+                found = self._resources.deployments.get(self._resource_group, name)
+        except Absent:
+            return None
+        properties = found.properties
+        state = properties.provisioning_state if properties else None
+        return Deployment(name, _word(state), _error(properties.error) if properties and properties.error else None)
+
+    def delete_deployment(self, name: str) -> None:
+        """See Arm."""
+        with suppress(Absent), translated(f"deleting deployment {name}"):
+            self._resources.deployments.begin_delete(self._resource_group, name, polling=False)
+
+    def group(self, name: str) -> Group | None:
+        """See Arm."""
+        try:
+            with translated(f"reading container group {name}"):
+                return _group(self._containers.container_groups.get(self._resource_group, name))
+        except Absent:
+            return None
+
+    def logs(self, name: str, container: str, tail: int | None = None) -> str | None:
+        """See Arm."""
+        try:
+            with translated(f"reading the log of {name}"):
+                content = self._containers.containers.list_logs(self._resource_group, name, container, tail=tail).content
+        except Absent:
+            return None
+        except (Terminal, Retryable) as error:
+            if error.code not in NO_LOG:
+                raise
+            return None
+        return str(content) if content is not None else None
+
+    def delete_group(self, name: str) -> None:
+        """See Arm."""
+        with suppress(Absent), translated(f"deleting container group {name}"):
+            self._containers.container_groups.begin_delete(self._resource_group, name, polling=False)
+
+    def groups(self) -> Iterator[Group]:
+        """See Arm."""
+        with translated("listing container groups"):
+            for found in self._containers.container_groups.list_by_resource_group(self._resource_group):
+                yield _group(found)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for name in ("_resources", "_containers"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+
+
+def _error(found: deployments.ErrorResponse) -> ArmError:
+    return ArmError(found.code or "", found.message or "", tuple(_error(detail) for detail in found.details or ()))
+
+
+def _group(found: aci.ContainerGroup) -> Group:
+    view = found.instance_view
+    return Group(
+        name=str(found.name),
+        provisioning_state=_word(found.provisioning_state),
+        state=_word(view.state if view else None),
+        containers={container.name: _container(container.instance_view) for container in found.containers},
+        tags=dict(found.tags or {}),
+        events=_events(view.events if view else None),
+    )
+
+
+def _container(view: aci.ContainerPropertiesInstanceView | None) -> ContainerState:
+    current: Any = view.current_state if view else None  # the SDK's models declare their read-only fields as None
+    if view is None or current is None:
+        return ContainerState()
+    return ContainerState(
+        state=current.state or "",
+        exit_code=current.exit_code,
+        started_at=current.start_time,
+        finished_at=current.finish_time,
+        detail_status=current.detail_status or "",
+        restart_count=view.restart_count or 0,
+        events=_events(view.events),
+    )
+
+
+def _word(value: str | None) -> str:
+    """What ARM wrote: some of the SDK's models make an enum of it, which prints as something else."""
+    return str(getattr(value, "value", value) or "")
+
+
+def _events(events: list[aci.Event] | None) -> tuple[str, ...]:
+    return tuple(f"{event.name}: {event.message}" for event in events or ())

@@ -1,0 +1,99 @@
+"""What all clients of Azure have in common: how patient they are, and how their errors become loadme's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Unavailable
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError, HttpResponseError
+    from azure.core.pipeline.policies import RetryPolicy
+
+RETRIES: dict[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
+
+DEFAULT_WAIT = 10.0  # seconds after throttling that names no time
+
+
+def client_options(ca_file: str = "") -> dict[str, Any]:
+    """Keyword arguments of every SDK client.
+
+    All waiting together stays far below the functionTimeout of 2 minutes: what lasts longer is for the queue to try again.
+    """
+    return RETRIES | {"connection_timeout": 5, "read_timeout": 20} | ({"connection_verify": ca_file} if ca_file else {})
+
+
+def brief_retry() -> RetryPolicy[Any, Any]:
+    """A policy that never waits as long as ARM's Retry-After says, and leaves throttling to the caller."""
+    from azure.core.pipeline.policies import RetryPolicy
+
+    class BriefRetry(RetryPolicy[Any, Any]):
+        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
+            return response.http_response.status_code in {408, 500, 502, 503, 504} and super().is_retry(settings, response)
+
+        def get_retry_after(self, response: Any) -> float | None:  # noqa: ARG002 (the base class's signature)
+            return None
+
+    return BriefRetry(**RETRIES)
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raises loadme's own error for any that an SDK raises inside; `what` says what was being done."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        raise translate(error, what) from error
+
+
+def translate(error: AzureError, what: str) -> LoadmeError:
+    """The same error in loadme's words."""
+    from azure.core.exceptions import HttpResponseError
+
+    if isinstance(error, HttpResponseError) and error.status_code is not None:
+        return _of_status(error.status_code, error, what)
+    # No answer at all, or no token: azure-identity's errors carry no status.
+    return Unavailable(f"{what}: {_first_line(error)}")
+
+
+def _of_status(status: int, error: HttpResponseError, what: str) -> LoadmeError:
+    code = error_code(error)
+    message = f"{what}: {code or status}: {_first_line(error)}"
+    if status == 404:
+        return Absent(message)
+    if status == 412 or (status == 409 and code.endswith("AlreadyExists")):
+        return Conflict(message)
+    if status == 429:
+        return Retryable(message, after=retry_after(error), code=code)
+    if status == 409:  # something is in transition, or a quota of records is used up
+        return Retryable(message, code=code)
+    if status == 408 or status >= 500:
+        return Unavailable(message, code=code)
+    return Terminal(message, code=code)
+
+
+def error_code(error: HttpResponseError) -> str:
+    """The service's own word for the error, like `TableNotFound` or `DeploymentActive`; "" if it gave none."""
+    code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or ""
+    return str(getattr(code, "value", code))
+
+
+def retry_after(error: HttpResponseError) -> float:
+    """Seconds to wait, from a Retry-After of either form; a date is measured against the answer's own."""
+    headers: Mapping[str, str] = getattr(error.response, "headers", {})
+    value = headers.get("Retry-After", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))).total_seconds())
+    except (ValueError, TypeError):
+        return DEFAULT_WAIT
+
+
+def _first_line(error: AzureError) -> str:
+    return (error.message or str(error)).strip().split("\n")[0]

@@ -1,0 +1,153 @@
+"""The one place that speaks HTTP to the function app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from loadme import __version__
+from loadme.cli.errors import Refused, Trouble, Unreachable
+from loadme.cli.target import ADVICE, Target
+
+Json = dict[str, Any]
+TIMEOUT = 60.0  # seconds: a cold start on Azure takes tens of them
+PAGE = 100
+
+
+class Api:
+    """The HTTP API (design 4.1). Every method raises `Unreachable`, `Refused` or `Trouble`, each fit to be shown."""
+
+    def __init__(self, target: Target, transport: httpx.BaseTransport | None = None) -> None:
+        self._target = target
+        headers = {"user-agent": f"loadme/{__version__}"} | ({"x-functions-key": target.key} if target.key else {})
+        self._client = httpx.Client(
+            base_url=f"{target.url}/api/", headers=headers, timeout=TIMEOUT, transport=transport, trust_env=not target.is_local
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._client.close()
+
+    def workflows(self) -> Json:
+        """All workflows, and the broken files."""
+        return self._json("GET", "workflows")
+
+    def workflow(self, name: str) -> Json:
+        """One workflow; `variables` is a JSON Schema."""
+        return self._json("GET", f"workflows/{_quoted(name)}")
+
+    def start(self, workflow: str, variables: Json, idempotency_key: str | None = None) -> Json:
+        """Start a run and answer it."""
+        headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
+        return self._json("POST", f"workflows/{_quoted(workflow)}/runs", json=variables, headers=headers)
+
+    def runs(self, *, workflow: str | None = None, status: str | None = None, limit: int | None = None) -> Iterator[Json]:
+        """The newest runs first, page by page, no more than `limit` (None: all there are)."""
+        continuation: str | None = None
+        left = limit
+        while left is None or left > 0:
+            asked = {
+                "workflow": workflow,
+                "status": status,
+                "limit": PAGE if left is None else min(left, PAGE),
+                "continuation": continuation,
+            }
+            page = self._json("GET", "runs", params={name: value for name, value in asked.items() if value is not None})
+            rows = page.get("runs", [])[:left]
+            yield from rows
+            continuation = page.get("continuation")
+            left = None if left is None else left
+            if not continuation:
+                return
+
+    def latest(self) -> str:
+        """The id of the newest run."""
+        for run in self.runs(limit=1):
+            return str(run["id"])
+        raise Trouble("there is no run yet: start one with `loadme start WORKFLOW`")
+
+    def run(self, run: str) -> Json:
+        """One run with its steps."""
+        return self._json("GET", f"runs/{_quoted(run)}")
+
+    def run_if_changed(self, run: str, etag: str) -> tuple[Json | None, str]:
+        """The run and its new ETag; None when it still is what `etag` names."""
+        response = self._send("GET", f"runs/{_quoted(run)}", headers={"if-none-match": etag} if etag else {})
+        body = None if response.status_code == httpx.codes.NOT_MODIFIED else self._object(response)
+        return body, response.headers.get("etag", etag)
+
+    def log(self, run: str, step: str, *, item: int | None = None, attempt: int | None = None, tail: int | None = None) -> str:
+        """A step's log: live while it runs, from the archive afterwards."""
+        asked = {"item": item, "attempt": attempt, "tail": tail}
+        params = {name: value for name, value in asked.items() if value is not None}
+        response = self._send("GET", f"runs/{_quoted(run)}/steps/{_quoted(step)}/logs", params=params)
+        return response.content.decode("utf-8", errors="replace")
+
+    def _json(self, method: str, path: str, **request: Any) -> Json:
+        return self._object(self._send(method, path, **request))
+
+    def _object(self, response: httpx.Response) -> Json:
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if isinstance(body, dict):
+            return body
+        raise Trouble(f"{response.url} answered something that is not loadme's: is {self._target.url} a loadme function app?")
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            response = self._client.request(method, path, **request)
+        except httpx.ConnectError as error:
+            raise Unreachable(f"nothing answers at {self._target.url} ({error}): {ADVICE}") from error
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise Unreachable(f"{self._target.url} did not answer ({reason}): try again, or look at the function app's own log") from error
+        if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
+            return response
+        raise Refused(response.status_code, refusal(response, self._target))
+
+
+def refusal(response: httpx.Response, target: Target) -> str:
+    """An error answer in words: a problem's title and detail, then a line for each field that is wrong."""
+    status = response.status_code
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return _key_refused(status, target)
+    problem = _problem(response)
+    if problem:
+        return problem
+    if status == httpx.codes.NOT_FOUND:
+        return f"{response.url} does not exist: is {target.url} a loadme function app of this version?"
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return f"the function app failed (HTTP {status}): look at its log, then try again"
+    return f"{target.url} answered HTTP {status}, which loadme does not expect: is it a loadme function app?"
+
+
+def _key_refused(status: int, target: Target) -> str:
+    if not target.key:
+        return f"{target.url} wants a function key (HTTP {status}): give --key or set LOADME_KEY"
+    return f"{target.url} refused the function key (HTTP {status}), which came from {target.key_from}: give the key of the host"
+
+
+def _problem(response: httpx.Response) -> str:
+    try:
+        problem = response.json()
+    except ValueError:
+        return ""
+    if not isinstance(problem, dict) or "title" not in problem:
+        return ""
+    lines = [": ".join(str(problem[part]) for part in ("title", "detail") if problem.get(part))]
+    for error in problem.get("errors") or ():
+        hint = f" ({error['hint']})" if error.get("hint") else ""
+        lines.append(f"  {error.get('field', '')}: {error.get('message', '')}{hint}")
+    return "\n".join(lines)
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")

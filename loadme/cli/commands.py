@@ -1,0 +1,204 @@
+"""The commands, each as thin as it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from rich.text import Text
+
+from loadme import __version__
+from loadme.cli import logs as step_logs
+from loadme.cli import render, values, words
+from loadme.cli.api import Json
+from loadme.cli.errors import Interrupted
+from loadme.cli.session import Session, connected, emit
+from loadme.cli.watch import watch as watch_run
+
+WATCH = click.option("--watch", is_flag=True, help="Follow the run until it is over; exit code 0 if it succeeded, else 1.")
+RUN = click.argument("run", metavar="RUN")
+
+
+class Commands(click.Group):
+    """The group of all commands; Ctrl-C is an exit code of its own, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("stopped") from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="loadme")
+def loadme() -> None:
+    """Run containers as the steps of a workflow on Azure, or on this machine.
+
+    \b
+    Examples:
+      loadme validate                             check the files in workflows/
+      loadme start hello --watch                  start a run and follow it
+      loadme start hello -v name=Ada              with a variable
+      loadme runs --status failed                 what went wrong lately
+      loadme show @latest                         the newest run: steps, outputs, error
+      loadme logs @latest greet --follow          a step's log as it grows
+
+    Without --url the commands talk to the local cloud of this checkout (`make cloud`). For a function app on Azure,
+    set LOADME_URL and LOADME_KEY, or give --url and --key.
+
+    Exit codes: 0 all is well, 1 the run failed or a file is broken, 2 the command cannot be carried out, 130 Ctrl-C.
+    """
+
+
+@loadme.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else.")
+@click.pass_context
+def validate(context: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
+    """Check workflow files and say all that is wrong.
+
+    Takes files and folders of them; the folder workflows/ if none is named. Needs no function app.
+
+    \b
+    Examples:
+      loadme validate                             the folder workflows/
+      loadme validate nightly.yaml other/         a file and a folder
+    """
+    from loadme.cli import validating  # the expression language is loaded only for this
+
+    report = validating.validate(paths or (validating.FOLDER,))
+    if as_json:
+        emit(report)
+    else:
+        click.echo("\n".join(validating.lines(report)))
+    context.exit(1 if report["broken"] else 0)
+
+
+@loadme.command()
+@connected
+def workflows(session: Session) -> None:
+    """List the workflows, and the files that are broken."""
+    answer = session.api.workflows()
+    session.show(answer, lambda: render.workflows(answer))
+
+
+@loadme.command()
+@click.argument("workflow")
+@click.option("-v", "--variable", "pairs", multiple=True, metavar="NAME=VALUE", help="A variable; may be given many times.")
+@click.option(
+    "--variables", "file", type=click.File(encoding="utf-8"), metavar="FILE", help="A JSON object of variables; - is standard input."
+)
+@click.option("--idempotency-key", metavar="KEY", help="The same key and variables again start nothing: the first run is answered.")
+@WATCH
+@connected
+def start(session: Session, workflow: str, pairs: tuple[str, ...], file: TextIO | None, idempotency_key: str | None, watch: bool) -> None:
+    """Start a run of a workflow.
+
+    Values are read as the workflow declares them: a string as it stands, everything else as JSON. NAME=@FILE reads the value
+    from a file; write @@ for a value that begins with an @. What -v says wins over --variables.
+
+    \b
+    Examples:
+      loadme start hello --watch
+      loadme start report -v region=westeurope -v 'days=[1,2,3]' -v query=@query.sql
+      echo '{"region": "westeurope"}' | loadme start report --variables -
+      loadme start report --idempotency-key 2026-11-22 --json
+    """
+    given = values.from_file(file.read(), file.name) if file else {}
+    given |= _parsed(session, workflow, pairs)
+    run = session.api.start(workflow, given, idempotency_key)
+    if watch:
+        _follow(session, run["id"])
+        return
+    session.show(run, lambda: Text(f"started run {run['id']} of {workflow}\nfollow it with: loadme show {run['id']} --watch"))
+
+
+@loadme.command()
+@click.option("--workflow", metavar="NAME", help="Only runs of this workflow.")
+@click.option("--status", type=click.Choice(["running", *words.ENDED]), help="Only runs in this state.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.option("--all", "everything", is_flag=True, help="All there are, whatever --limit says.")
+@connected
+def runs(session: Session, workflow: str | None, status: str | None, limit: int, everything: bool) -> None:
+    """List runs, the newest first."""
+    listed = list(session.api.runs(workflow=workflow, status=status, limit=None if everything else limit))
+    session.show({"runs": listed}, lambda: render.runs(listed, session.outside.now()))
+
+
+@loadme.command()
+@RUN
+@WATCH
+@connected
+def show(session: Session, run: str, watch: bool) -> None:
+    """Show a run: variables, steps, outputs, error.
+
+    RUN is an id, or @latest for the newest run.
+
+    \b
+    Examples:
+      loadme show @latest --watch
+      loadme show 01jd3k9x2m5q8r7t6v4w --json
+    """
+    if watch:
+        _follow(session, session.run_id(run))
+        return
+    found = session.api.run(session.run_id(run))
+    session.show(found, lambda: render.whole(found, session.outside.now()))
+
+
+@loadme.command()
+@RUN
+@click.argument("step")
+@click.option("--tail", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
+@click.option("--item", type=click.IntRange(min=0), metavar="N", help="Which item of the step.  [default: the first]")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Which attempt at it.  [default: the newest]")
+@click.option("--follow", is_flag=True, help="Go on as the log grows, until the step is over.")
+@connected
+def logs(session: Session, run: str, step: str, tail: int | None, item: int | None, attempt: int | None, follow: bool) -> None:
+    """Print a step's log: what its container wrote.
+
+    It comes live while the container runs, from the archive afterwards.
+
+    \b
+    Examples:
+      loadme logs @latest convert
+      loadme logs @latest convert --tail 20 --follow
+    """
+    source = step_logs.Source(run=session.run_id(run), step=step, item=item, attempt=attempt)
+    if follow:
+        text = step_logs.follow(session.api, source, session.outside, _printer(session.as_json), tail)
+    else:
+        text = step_logs.read(session.api, source, tail)
+        _printer(session.as_json)(text)
+    if session.as_json:
+        emit({"run": source.run, "step": step, "item": item, "attempt": attempt, "log": text})
+
+
+def _printer(as_json: bool) -> Callable[[str], None]:
+    """What prints a piece of a log, or keeps it back for the one JSON document at the end."""
+
+    def say(text: str) -> None:
+        if not as_json:
+            click.echo(text, nl=False)
+
+    return say
+
+
+def _parsed(session: Session, workflow: str, pairs: tuple[str, ...]) -> Json:
+    """The `-v` values; the function app is asked for their types only when there are any."""
+    if not pairs:
+        return {}
+    schema = session.api.workflow(workflow).get("variables") or {}
+    return values.parse(pairs, schema, lambda path: Path(path).read_text(encoding="utf-8"))
+
+
+def _follow(session: Session, run_id: str) -> None:
+    """Watch a run to its end. The exit code is the run's."""
+    if not session.as_json:
+        click.echo(f"run {run_id}")
+    run = watch_run(session.api, run_id, session.outside, session.console, quiet=session.as_json)
+    if session.as_json:
+        emit(run)
+    click.get_current_context().exit(0 if run["status"] == "succeeded" else 1)

@@ -1,0 +1,145 @@
+"""What the commands print for people, as rich's tables and texts. Nothing here is parsed as markup: it is other people's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from loadme.cli import words
+from loadme.cli.api import Json
+
+
+def console() -> Console:
+    """The terminal; when standard output is a file or a pipe, lines are as long as they are."""
+    out = Console(highlight=False, markup=False, emoji=False)
+    if not out.is_terminal:
+        out.width = 10_000
+    return out
+
+
+def status(name: str) -> Text:
+    """A glyph and the word, never the colour alone."""
+    return Text(f"{words.GLYPHS.get(name, '?')} {name}", style=words.STYLES.get(name, ""))
+
+
+def table(*headings: str, rows: Iterable[Iterable[str | Text]]) -> Table:
+    """A table without lines: its first column never breaks, the last one gives way."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for number, heading in enumerate(headings):
+        made.add_column(heading, no_wrap=number < len(headings) - 1, overflow="fold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return made
+
+
+def runs(listed: Iterable[Json], now: datetime) -> RenderableType:
+    """The table of `loadme runs`."""
+    rows = [
+        (run["id"], run["workflow"], status(run["status"]), words.clock(run["created_at"], now), words.took(run, now, "created_at"))
+        for run in listed
+    ]
+    return table("run", "workflow", "status", "created", "took", rows=rows) if rows else Text("no runs")
+
+
+def workflows(answer: Json) -> RenderableType:
+    """The tables of `loadme workflows`: each workflow with its steps and variables, then the files that are broken."""
+    parts: list[RenderableType] = [_workflow(workflow) for workflow in answer.get("workflows", ())]
+    for broken in answer.get("broken", ()):
+        parts.append(Text(f"✗ {broken['file']} is broken", style="red"))
+        parts += [Text(f"    {_file_error(error)}") for error in broken.get("errors", ())]
+    return Group(*(parts or [Text("no workflows")]))
+
+
+def _workflow(workflow: Json) -> RenderableType:
+    head = Text.assemble((workflow["name"], "bold"), f"  {words.line(workflow.get('description') or '')}")
+    rows = [("steps", ", ".join(workflow.get("steps", ())))]
+    rows += [("schedule", _schedule(schedule)) for schedule in workflow.get("schedules") or ()]
+    rows += [("variable", text) for text in _variables(workflow.get("variables") or {})]
+    grid = Table.grid(padding=(0, 2))
+    for name, text in rows:
+        grid.add_row(Text(f"  {name}", style="dim"), Text(text))
+    return Group(head, grid)
+
+
+def _schedule(schedule: Any) -> str:
+    if not isinstance(schedule, dict):
+        return str(schedule)
+    given = ", ".join(f"{name}={words.value(thing)}" for name, thing in (schedule.get("variables") or {}).items())
+    return f"{schedule.get('cron', '')}  {given}".strip()
+
+
+def _variables(schema: Json) -> list[str]:
+    required = schema.get("required", ())
+    lines = []
+    for name, declared in schema.get("properties", {}).items():
+        default = f" = {words.value(declared['default'])}" if "default" in declared else ""
+        note = " (required)" if name in required else ""
+        about = f"  {words.line(declared['description'])}" if declared.get("description") else ""
+        lines.append(f"{name}: {declared.get('type', 'any')}{default}{note}{about}")
+    return lines
+
+
+def _file_error(error: Any) -> str:
+    if not isinstance(error, dict):
+        return str(error)
+    hint = f" ({error['hint']})" if error.get("hint") else ""
+    return f"{error.get('path', '')}: {error.get('message', '')}{hint}"
+
+
+def steps(run: Json, now: datetime) -> RenderableType:
+    """The table of a run's steps, as `--watch` repaints it."""
+    rows = [
+        (step["name"], status(step["status"]), words.took(step, now), _attempts(step), words.progress(step) or words.message(step))
+        for step in run.get("steps", ())
+    ]
+    return table("step", "status", "took", "attempts", "", rows=rows)
+
+
+def _attempts(step: Json) -> str:
+    return str(step["attempts"]) if step.get("attempts") else ""
+
+
+def head(run: Json, now: datetime) -> RenderableType:
+    """The line above the steps."""
+    since = f"  {words.took(run, now, 'created_at')}"
+    return Text.assemble("run ", (run["id"], "bold"), f" of {run['workflow']}  ", status(run["status"]), (since, "dim"))
+
+
+def whole(run: Json, now: datetime) -> RenderableType:
+    """All that `loadme show` tells about a run."""
+    parts: list[RenderableType] = [head(run, now), *named("variables", run.get("variables")), steps(run, now)]
+    return Group(*parts, *named("outputs", run.get("outputs")), *explained(run))
+
+
+def ending(run: Json, now: datetime) -> RenderableType:
+    """What `--watch` says at the end: the verdict, the outputs, and why if it failed."""
+    return Group(head(run, now), *named("outputs", run.get("outputs")), *explained(run))
+
+
+def named(title: str, values: Json | None) -> list[RenderableType]:
+    """Variables or outputs, a line each."""
+    if not values:
+        return []
+    return [Text(title, style="bold"), *(Text(f"  {name} = {words.value(thing)}") for name, thing in values.items())]
+
+
+def explained(run: Json) -> list[RenderableType]:
+    """A failure: what failed, why, in Azure's words too, the log's last lines, what to do, where the rest is."""
+    error = run.get("error")
+    if not error:
+        return []
+    step = error.get("step")
+    what = f"step {step} failed" if step else f"the run {run['status']}"
+    lines = [f"  kind: {error['kind']}"] if error.get("kind") else []
+    lines += [f"  exit code: {error['exit_code']}"] if error.get("exit_code") is not None else []
+    lines += [f"  Azure says: {words.clean(str(detail))}" for detail in error.get("details") or ()]
+    lines += ["  the log's last lines:"] if error.get("log") else []
+    lines += [f"    | {words.clean(text)}" for text in error.get("log") or ()]
+    lines += [f"  what to do: {error['hint']}"] if error.get("hint") else []
+    lines += [f"  the whole log: loadme logs {run['id']} {step}"] if step else []
+    return [Text(f"{what}: {words.clean(str(error.get('message') or ''))}", style="red"), *map(Text, lines)]

@@ -1,0 +1,60 @@
+"""What every command that talks to a function app has: its connection, its options, its way to print."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console, RenderableType
+
+from loadme.cli import render
+from loadme.cli.api import Api
+from loadme.cli.outside import Outside
+from loadme.cli.target import find
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One call of a command. `as_json` means that standard output belongs to a machine."""
+
+    api: Api
+    outside: Outside
+    console: Console
+    as_json: bool
+
+    def run_id(self, named: str) -> str:
+        """The id that was given, or the newest run's for `@latest`."""
+        return self.api.latest() if named == "@latest" else named
+
+    def show(self, machine: Any, people: Callable[[], RenderableType]) -> None:
+        """Print the answer for whoever reads it."""
+        if self.as_json:
+            emit(machine)
+        else:
+            self.console.print(people())
+
+
+def emit(thing: Any) -> None:
+    """Print a JSON document."""
+    click.echo(json.dumps(thing, indent=2, ensure_ascii=False))
+
+
+def connected(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--url`, `--key` and `--json`, and a `Session` as its first argument."""
+
+    @click.option(
+        "--url", envvar="LOADME_URL", show_envvar=True, metavar="URL", help="The function app's address. [default: the local cloud]"
+    )
+    @click.option("--key", envvar="LOADME_KEY", show_envvar=True, metavar="KEY", help="Its function key.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else.")
+    @functools.wraps(command)
+    def wrapped(url: str | None, key: str | None, as_json: bool, **arguments: Any) -> None:
+        outside = click.get_current_context().find_object(Outside) or Outside()
+        with Api(find(url, key, outside), outside.transport) as api:
+            command(Session(api=api, outside=outside, console=render.console(), as_json=as_json), **arguments)
+
+    return wrapped

@@ -1,0 +1,84 @@
+"""Values from the command line, typed as the workflow declares them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from loadme.cli.errors import Trouble
+
+# How to write a value of each type of JSON Schema; a string is taken as it stands.
+EXAMPLES = {"number": "1.5", "integer": "3", "boolean": "true", "array": '["a","b"]', "object": '{"a":1}'}
+TYPES: dict[str, tuple[type, ...]] = {
+    "number": (int, float),
+    "integer": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def parse(pairs: Iterable[str], schema: Mapping[str, Any], read: Callable[[str], str]) -> dict[str, Any]:
+    """`name=value` pairs as typed values; `read` gives the content of a file for `name=@file`. Every wrong pair is named.
+
+    Unknown names are passed on as strings: the function app knows best what to say about them.
+    """
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (equals and name):
+            wrong.append(f"{pair!r} is not NAME=VALUE")
+            continue
+        try:
+            values[name] = typed(name, _content(text, read), schema.get("properties", {}).get(name, {"type": "string"}))
+        except (ValueError, OSError) as error:
+            wrong.append(str(error))
+    if wrong:
+        raise Trouble("\n  ".join(["these values cannot be used:", *wrong]))
+    return values
+
+
+def typed(name: str, text: str, declared: Mapping[str, Any]) -> Any:
+    """The value that `text` stands for. A variable of no declared type takes JSON, and anything else as a string."""
+    kind = declared.get("type")
+    if kind == "string":
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        if kind is None:
+            return text
+        raise ValueError(f"{name}: {_short(text)} is no {kind}: write it as JSON, like -v {name}='{EXAMPLES.get(kind, 'null')}'") from None
+    if kind in TYPES and not _is(kind, value):
+        raise ValueError(f"{name}: {_short(text)} is no {kind}: write it like -v {name}='{EXAMPLES[kind]}'")
+    return value
+
+
+def from_file(text: str, source: str) -> dict[str, Any]:
+    """The variables of `--variables FILE`: one JSON object."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise Trouble(f'{source} is no JSON ({error}): it must be an object of variables, like {{"region": "westeurope"}}') from error
+    if not isinstance(values, dict):
+        raise Trouble(f'{source} must be a JSON object of variables, like {{"region": "westeurope"}}')
+    return values
+
+
+def _content(text: str, read: Callable[[str], str]) -> str:
+    if text.startswith("@@"):
+        return text[1:]
+    return read(text[1:]) if text.startswith("@") else text
+
+
+def _is(kind: str, value: Any) -> bool:
+    """Whether a value is of the type as JSON has it: true is no number."""
+    if isinstance(value, bool):
+        return kind == "boolean"
+    return isinstance(value, TYPES[kind])
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

@@ -1,0 +1,1 @@
+"""One module for each function of the app: what it does, given the services and what triggered it."""

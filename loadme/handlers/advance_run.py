@@ -1,0 +1,19 @@
+"""advance_run (queue loadme-outcomes): brings an accepted outcome into its run, and starts what comes next."""
+
+from __future__ import annotations
+
+from loadme import engine, log, transaction
+from loadme.engine import Apply
+from loadme.messages import StepOutcome
+from loadme.services import Services
+
+
+def advance_run(services: Services, message: StepOutcome) -> None:
+    """One transaction over the run and the item, then what is due: requests for the steps that waited for this one, cleanup, the run's end.
+
+    A message that comes again finds the outcome applied and only sends again what may have been lost.
+    """
+    after, changed = transaction.change(services, message.run, (message.step, message.item), Apply(step=message.step, item=message.item))
+    if changed:
+        log.info("advance", run=message.run, step=message.step, status=after.run.status)
+    transaction.perform_due(services, after, *engine.dependants(after.workflow, message.step))

@@ -1,0 +1,172 @@
+"""callback (HTTP): the container's own report. It is accepted here, by compare-and-set on the item, before its message is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from loadme import bodies, claims, log, loglines, tokens, transaction, variables
+from loadme.engine import Progressed, Report, State
+from loadme.errors import Absent, LoadmeError, Rejected
+from loadme.handlers import archive
+from loadme.ids import AttemptId, parse_attempt
+from loadme.services import Services
+from loadme.state import Error, Item, Outcome, Progress
+
+TEXT_LIMIT = 2000
+ACCEPTED = "accepted"
+KINDS = ("failed", "exit_code", "outputs")
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A request to the callback: the attempt that its address names, the token that came with it, and the body as it came."""
+
+    attempt: str
+    token: str
+    body: bytes = b""
+    is_chunked: bool = False
+
+
+def callback(services: Services, call: Call) -> str:
+    """The container's outputs: the attempt succeeded.
+
+    Raises Rejected: 401 wrong token; 409 another body was accepted before; 410 the attempt is over or was replaced; 413, 411, 400 for the
+    body; 422 names the output that is wrong, and the attempt fails with that as its error.
+    """
+    attempt = authenticate(services, call)
+    given = bodies.json_object(call.body, call.is_chunked)
+    state = _state(services, attempt)
+    digest = hashlib.sha256(call.body).hexdigest()
+    item = _current(state, attempt)
+    if item.outcome is not None:
+        return _again(services, state, item, digest)
+    try:
+        outputs = variables.declared_outputs(state.workflow.steps[attempt.step], given, services.settings.variable_prefix)
+    except Rejected as wrong:
+        _accept(services, attempt, bad_outputs(services, wrong, "callback"))
+        raise
+    kept = claims.keep(
+        services.blobs, f"runs/{attempt.run}/{attempt.step}-{attempt.item}-{attempt.attempt}-outputs", outputs, claims.IN_RUN
+    )
+    outcome = Outcome(status="succeeded", at=services.now(), source="callback", outputs=kept, digest=digest)
+    return _accept(services, attempt, outcome)
+
+
+def failure(services: Services, call: Call) -> str:
+    """The container's own word that it failed: `{"kind", "message", "exit_code", "log"}`. Answers as `callback` does."""
+    attempt = authenticate(services, call)
+    given = bodies.json_object(call.body, call.is_chunked)
+    state = _state(services, attempt)
+    digest = hashlib.sha256(call.body).hexdigest()
+    item = _current(state, attempt)
+    if item.outcome is not None:
+        return _again(services, state, item, digest)
+    outcome = Outcome(status="failed", at=services.now(), source="callback", error=_error(given), digest=digest)
+    return _accept(services, attempt, outcome)
+
+
+def heartbeat(services: Services, call: Call) -> str:
+    """`{"fraction": 0.4, "text": "…"}`, both optional: how far the work is. 410 tells it to stop."""
+    attempt = authenticate(services, call)
+    given = bodies.json_object(call.body, call.is_chunked)
+    progress = _progress(services, given)
+    state = _state(services, attempt)
+    if _current(state, attempt).outcome is not None:
+        raise _over()
+    transaction.change(services, attempt.run, (attempt.step, attempt.item), Progressed(attempt=attempt, progress=progress))
+    return ACCEPTED
+
+
+def given_variables(services: Services, call: Call) -> dict[str, Any]:
+    """All the variables of the attempt, with their types. Raises Rejected(410) once it has an outcome."""
+    attempt = authenticate(services, call)
+    item = _current(_state(services, attempt), attempt)
+    if item.outcome is not None:
+        raise _over()
+    return claims.read(services.blobs, item.variables)
+
+
+def authenticate(services: Services, call: Call) -> AttemptId:
+    """The attempt that the token proves. Raises Rejected(401), always the same: nothing tells a wrong token from an unknown attempt."""
+    attempt = parse_attempt(call.attempt)
+    genuine = tokens.verify(services.settings.token_keys, call.token, call.attempt, services.now())
+    if attempt is None or not genuine:
+        detail = "send the attempt's own token: Authorization: Bearer $LOADME_CALLBACK_TOKEN, to $LOADME_CALLBACK_URL"
+        raise Rejected(401, "Not authorized", detail, headers={"WWW-Authenticate": "Bearer"})
+    return attempt
+
+
+def bad_outputs(services: Services, wrong: Rejected, source: Literal["callback", "check"]) -> Outcome:
+    """The outcome of an attempt whose outputs are not what its step declares."""
+    details = tuple(f"{error.get('field', '')}: {error.get('message', '')}" for error in wrong.errors)
+    error = Error(kind="outputs", message=wrong.detail, details=details, hint="make the container's outputs and the step's `outputs` agree")
+    return Outcome(status="failed", at=services.now(), source=source, error=error)
+
+
+def _state(services: Services, attempt: AttemptId) -> State:
+    try:
+        return transaction.load(services, attempt.run, (attempt.step, attempt.item)).state
+    except Absent:
+        raise _over() from None
+
+
+def _current(state: State, attempt: AttemptId) -> Item:
+    item = state.items.get((attempt.step, attempt.item))
+    if item is None or item.attempt_id != attempt:
+        raise _over()
+    return item
+
+
+def _again(services: Services, state: State, item: Item, digest: str) -> str:
+    """A report after the accepted one: the same again is confirmed and its message sent again, so that none is lost."""
+    outcome = item.outcome
+    if outcome is not None and outcome.source == "callback" and outcome.digest == digest:
+        transaction.perform_due(services, state)
+        return ACCEPTED
+    if outcome is not None and outcome.source == "callback" and outcome.digest:
+        raise Rejected(409, "Another outcome was accepted", "this attempt has already reported, with another body; the first report stands")
+    raise _over()
+
+
+def _accept(services: Services, attempt: AttemptId, outcome: Outcome) -> str:
+    after, accepted = transaction.change(services, attempt.run, (attempt.step, attempt.item), Report(attempt=attempt, outcome=outcome))
+    item = _current(after, attempt)
+    if not accepted:
+        return _again(services, after, item, outcome.digest)
+    log.info("outcome", run=attempt.run, attempt=str(attempt), status=outcome.status, source="callback")
+    transaction.perform_due(services, after)
+    _save_log(services, attempt)
+    return ACCEPTED
+
+
+def _save_log(services: Services, attempt: AttemptId) -> None:
+    # The container waits for our answer, so ACI still has its whole log (4 MB); of one that has ended it keeps 16 KB.
+    try:
+        archive.save(services, str(attempt))
+    except LoadmeError as trouble:
+        log.warning("log-not-saved-yet", run=attempt.run, attempt=str(attempt), why=type(trouble).__name__)
+
+
+def _over() -> Rejected:
+    return Rejected(410, "The attempt is over", "this attempt ended or was replaced; nothing that it reports is used any more: stop")
+
+
+def _error(given: Mapping[str, Any]) -> Error:
+    code, lines = given.get("exit_code"), given.get("log")
+    kind = given.get("kind")
+    return Error(
+        kind=kind if kind in KINDS else "failed",
+        message=str(given.get("message") or "the work reported a failure without a message")[:TEXT_LIMIT],
+        exit_code=code if isinstance(code, int) and not isinstance(code, bool) else None,
+        log=loglines.tail("\n".join(map(str, lines))) if isinstance(lines, list) else (),
+    )
+
+
+def _progress(services: Services, given: Mapping[str, Any]) -> Progress:
+    fraction, text = given.get("fraction"), given.get("text", "")
+    if fraction is not None and (isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction <= 1):
+        raise Rejected(422, "Bad progress", f"`fraction` must be a number from 0 to 1, not {fraction!r}")
+    return Progress(at=services.now(), fraction=fraction, text=str(text)[:TEXT_LIMIT])

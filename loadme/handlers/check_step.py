@@ -1,0 +1,93 @@
+"""check_step (queue loadme-checks): asks ARM what became of an attempt, so that an end is always seen."""
+
+from __future__ import annotations
+
+from loadme import claims, durations, engine, log, transaction, variables, verdict
+from loadme.engine import Checked, Report, State
+from loadme.errors import Rejected, Terminal
+from loadme.handlers.callback import bad_outputs
+from loadme.messages import StepCheck, StepRequest, attempt_of
+from loadme.services import Services
+from loadme.state import Error, Item, Outcome
+from loadme.verdict import Failed, NotLaunched, Observation, Succeeded, Waiting
+
+
+def check_step(services: Services, message: StepCheck) -> None:
+    """Costs no ARM call once the attempt has its outcome. Every other check leads to the next one, or to an outcome."""
+    attempt = attempt_of(message)
+    state = transaction.load(services, message.run, (message.step, message.item)).state
+    item = state.items.get((message.step, message.item))
+    if item is None or transaction.finished(item, attempt) or message.number <= item.attempt.checks:
+        return
+    found = _judge(services, state, item)
+    log.info("check", run=message.run, attempt=str(attempt), number=message.number, found=type(found).__name__)
+    if isinstance(found, Succeeded | Failed):
+        _report(services, state, item, found)
+        return
+    if isinstance(found, NotLaunched):
+        transaction.send(services, StepRequest(run=item.run, step=item.step, item=item.item, variables=item.variables))
+    _look_again(services, state, item, message, found)
+
+
+def _judge(services: Services, state: State, item: Item) -> verdict.Verdict:
+    step = state.workflow.steps[item.step]
+    timeout = durations.seconds(state.workflow.timeout(step))
+    try:
+        seen = _observe(services, item)
+    except Terminal as refused:
+        return _blind(services, item, timeout, refused)
+    return verdict.judge(item.attempt, seen, timeout, step.outputs_from == "log", services.now(), services.settings.policy)
+
+
+def _blind(services: Services, item: Item, timeout: float, refused: Terminal) -> Waiting | Failed:
+    """ARM will not say what became of the attempt (a role is missing, say): the callback may still, until the attempt's deadline."""
+    log.error("check-refused", run=item.run, attempt=item.attempt.group, why=str(refused))
+    if services.now() <= services.settings.policy.deadline(item.attempt.launched_at, timeout):
+        return Waiting()
+    message = f"the container did not report, and Azure did not say what became of it: {refused}"
+    hint = "give the app's identity the role it needs on the resource group of the containers"
+    return Failed(error=Error(kind="infrastructure", message=message, hint=hint))
+
+
+def _observe(services: Services, item: Item) -> Observation:
+    name = item.attempt.group
+    # Quota, capacity and image errors surface on the deployment only; once the container has started it has nothing more to say.
+    deployment = services.arm.deployment(name) if item.attempt.started_at is None else None
+    group = services.arm.group(name)
+    log_text = services.arm.logs(name, name) if verdict.has_ended(item.attempt, group) else None
+    if item.attempt.started_at is not None and group is None:
+        deployment = services.arm.deployment(name)
+    return Observation(deployment=deployment, group=group, log=log_text)
+
+
+def _look_again(services: Services, state: State, item: Item, message: StepCheck, found: Waiting | NotLaunched) -> None:
+    started_at = found.started_at if isinstance(found, Waiting) else None
+    event = Checked(attempt=item.attempt_id, number=message.number, started_at=started_at)
+    now = services.now()
+    timeout = durations.seconds(state.workflow.timeout(state.workflow.steps[item.step]))
+    seen = engine.decide(state, event, now, services.settings.policy).items[(item.step, item.item)]
+    delay = engine.check_delay(seen, message.number + 1, timeout, now, services.settings.policy)
+    # The next check is sent before this one is recorded: cut in between, this one comes again and sends it twice, and the number tells
+    # the second from the first. The other way round it could be lost.
+    transaction.perform(services, state, engine.Check(item.attempt_id, message.number + 1, delay))
+    transaction.change(services, item.run, (item.step, item.item), event)
+
+
+def _report(services: Services, state: State, item: Item, found: Succeeded | Failed) -> None:
+    outcome = _outcome(services, state, item, found)
+    after, accepted = transaction.change(services, item.run, (item.step, item.item), Report(attempt=item.attempt_id, outcome=outcome))
+    if accepted:
+        log.info("outcome", run=item.run, attempt=item.attempt.group, status=outcome.status, source="check")
+    transaction.perform_due(services, after)
+
+
+def _outcome(services: Services, state: State, item: Item, found: Succeeded | Failed) -> Outcome:
+    now = services.now()
+    if isinstance(found, Failed):
+        return Outcome(status="timed_out" if found.timed_out else "failed", at=now, source="check", error=found.error)
+    try:
+        outputs = variables.declared_outputs(state.workflow.steps[item.step], found.outputs, services.settings.variable_prefix)
+    except Rejected as wrong:
+        return bad_outputs(services, wrong, "check")
+    kept = claims.keep(services.blobs, f"runs/{item.run}/{item.step}-{item.item}-{item.attempt.number}-outputs", outputs, claims.IN_RUN)
+    return Outcome(status="succeeded", at=now, source="check", outputs=kept)

@@ -1,0 +1,71 @@
+"""clean_up (queue loadme-cleanup): saves an attempt's log, then deletes its container group and its deployment's record."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from loadme import log, transaction, verdict
+from loadme.arm import Group
+from loadme.engine import Cleaned
+from loadme.errors import Terminal
+from loadme.handlers import archive, close
+from loadme.messages import StepCleanup, attempt_of
+from loadme.policies import LOG_WAIT
+from loadme.services import Services
+from loadme.state import Item
+
+
+def clean_up(services: Services, message: StepCleanup) -> None:
+    """One pass; each does what can be done now and sends for the next one, until the group is surely gone for good.
+
+    Nothing is remembered between passes: each looks at what is there. ARM can still carry out a PUT until functionTimeout after the launch
+    was last claimed, so only what is seen after that proves that no group comes back.
+    """
+    attempt = attempt_of(message)
+    state = transaction.load(services, message.run, (message.step, message.item)).state
+    item = state.items.get((message.step, message.item))
+    if item is None or item.attempt_id != attempt or item.attempt.cleanup != "wanted":
+        return
+    if not _tried(services, item):
+        transaction.send(
+            services,
+            StepCleanup(run=attempt.run, step=attempt.step, item=attempt.item, attempt=attempt.attempt, number=message.number + 1),
+            services.settings.policy.cleanup_delay(message.number + 1),
+        )
+        return
+    after, _ = transaction.change(services, attempt.run, (attempt.step, attempt.item), Cleaned(attempt=attempt))
+    log.info("cleaned", run=attempt.run, attempt=str(attempt))
+    close.close_if_over(services, after.run)
+
+
+def _tried(services: Services, item: Item) -> bool:
+    try:
+        return _pass(services, item)
+    except Terminal as refused:
+        # A lock, or a role that is missing: nothing may leak, so it is tried until a person has put it right.
+        log.error("cleanup-refused", run=item.run, attempt=item.attempt.group, why=str(refused))
+        return False
+
+
+def _pass(services: Services, item: Item) -> bool:
+    """Whether nothing is left, and nothing can come any more."""
+    name = item.attempt.group
+    group = services.arm.group(name)
+    if group is not None:
+        archive.save(services, name)
+        if not _may_still_write(services, item, group):
+            services.arm.delete_group(name)
+            log.info("delete-group", run=item.run, attempt=name)
+        return False
+    deployment = services.arm.deployment(name)
+    if deployment is not None and deployment.is_over:
+        services.arm.delete_deployment(name)
+    may_come = services.settings.policy.is_claimed(item.attempt.claimed_at, services.now())
+    return not may_come and (deployment is None or deployment.is_over)
+
+
+def _may_still_write(services: Services, item: Item, group: Group) -> bool:
+    """A container that reported by itself is given a moment to end, so that its last lines are saved too."""
+    if item.outcome is None or item.outcome.source != "callback" or verdict.has_ended(item.attempt, group):
+        return False
+    return services.now() < item.outcome.at + timedelta(seconds=LOG_WAIT)

@@ -1,0 +1,68 @@
+"""patrol (timer): looks after the runs that are open, and sends again what stands still."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import msgspec
+
+from loadme import log, store, transaction
+from loadme.engine import State
+from loadme.errors import Absent, Conflict, LoadmeError
+from loadme.handlers.close import close_if_over
+from loadme.handlers.start import open_row
+from loadme.services import Services
+from loadme.storage.tables import Row
+
+PERIOD = timedelta(minutes=5)
+"""How often the patrol looks at the same run: longer than anything takes that goes as it should."""
+
+BATCH = 200
+"""Runs in one tick; the rest is due in the next one, a minute later."""
+
+
+def patrol(services: Services) -> int:
+    """How many runs were looked at. Safe to run twice at once: who moves a run's due time first looks at it."""
+    looked = 0
+    for row in services.tables.list(store.OPEN, limit=BATCH):
+        if _take(services, row):
+            looked += 1
+            _look_after(services, row.row)
+    log.info("patrol", looked=looked)
+    return looked
+
+
+def _take(services: Services, row: Row) -> bool:
+    """Moves the run's due time by compare-and-set before anything is sent, or two patrols would send everything twice."""
+    now = services.now()
+    due = msgspec.convert(msgspec.json.decode(row.body)["due"], type(now))
+    if now < due:
+        return False
+    try:
+        services.tables.write([dataclasses.replace(open_row(row.row, now + PERIOD), etag=row.etag)])
+    except Conflict:
+        return False
+    return True
+
+
+def _look_after(services: Services, run: str) -> None:
+    try:
+        state = _whole(services, run)
+        if not close_if_over(services, state.run):
+            transaction.perform_due(services, state, *state.run.steps)
+    except Absent:
+        # Its start was cut before the run was stored; nobody was told that it was accepted.
+        services.tables.delete(store.OPEN, run)
+    except LoadmeError as trouble:
+        log.warning("patrol-run", run=run, why=str(trouble))
+
+
+def _whole(services: Services, run: str) -> State:
+    stored = store.read_run(services.tables, run).run
+    items = store.read_items(services.tables, run)
+    return State(
+        workflow=services.definitions.get(stored.definition),
+        run=stored,
+        items={(one.item.step, one.item.item): one.item for one in items},
+    )

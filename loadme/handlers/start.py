@@ -1,0 +1,132 @@
+"""start: a POST, or a timer, makes a run of a workflow."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from loadme import claims, contract, engine, ids, log, store, transaction, variables
+from loadme.definition import Workflow
+from loadme.engine import State
+from loadme.errors import Conflict, Rejected, Retryable
+from loadme.problems import nearest
+from loadme.services import Services
+from loadme.state import Run
+from loadme.storage.tables import Row
+
+KEY_LENGTH = 200
+FIRST_LOOK = timedelta(minutes=5)
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """What somebody asks for: `given` are the body's variables, `query` the address's, parsed as they are declared."""
+
+    workflow: str
+    given: Mapping[str, Any] = {}
+    query: Mapping[str, str] = {}
+    key: str = ""
+    scheduled_at: datetime | None = None
+
+
+def start(services: Services, wanted: Start) -> Run:
+    """The run, durable: whatever dies from here on, it comes to an end. The same key with the same variables gives the same run.
+
+    Raises Rejected: 404 for an unknown workflow, 400 naming every variable that is wrong, 409 for a key that was used with other variables.
+    """
+    workflow = find(services, wanted.workflow)
+    now = services.now()
+    run = ids.new_run_id(now, services.random_bytes)
+    seen = contract.run_context(run, workflow.name, now, wanted.scheduled_at)
+    accepted = variables.accept(workflow, wanted.given, wanted.query, seen)
+    if wanted.key:
+        run = _reserve(services, wanted, run)
+        existing = services.tables.read(run, "run")
+        if existing is not None:
+            return store.read_run(services.tables, run).run
+    return _create(services, workflow, run, accepted, now, wanted.scheduled_at)
+
+
+def find(services: Services, name: str) -> Workflow:
+    """The workflow of that name. Raises Rejected (404), or 409 if its file is broken."""
+    workflow = services.catalogue.workflows.get(name)
+    if workflow is not None:
+        return workflow
+    known = sorted(services.catalogue.workflows)
+    broken = sorted(one.file for one in services.catalogue.broken)
+    closest = nearest(name, known)
+    hint = (f"did you mean {closest!r}? " if closest else "") + (
+        f"there are: {', '.join(known)}" if known else "there is no workflow in this app"
+    )
+    also = f"; these files are broken (see GET /api/health): {', '.join(broken)}" if broken else ""
+    raise Rejected(404, "Unknown workflow", f"there is no workflow {name[:100]!r}: {hint}{also}")
+
+
+def _create(
+    services: Services, workflow: Workflow, run: str, accepted: Mapping[str, Any], now: datetime, scheduled_at: datetime | None
+) -> Run:
+    made = engine.begin(
+        workflow,
+        Run(
+            id=run,
+            workflow=workflow.name,
+            definition=services.definitions.pin(workflow),
+            created_at=now,
+            scheduled_at=scheduled_at,
+            variables=claims.keep(services.blobs, f"runs/{run}/variables", accepted, claims.IN_MESSAGE),
+            steps={},
+        ),
+    )
+    # The patrol's row comes first: a run that exists is never unknown to it. A row without a run is nothing, and the patrol drops it.
+    services.tables.write([open_row(run, now + FIRST_LOOK)])
+    services.tables.write([store.listing_row(made)])
+    try:
+        store.write(services.tables, store.StoredRun(run=made))
+    except Conflict:
+        return store.read_run(services.tables, run).run
+    log.info("start", run=run, workflow=workflow.name)
+    _set_going(services, State(workflow=workflow, run=made))
+    return made
+
+
+def open_row(run: str, due: datetime) -> Row:
+    """The run's row among those that the patrol looks after; `due` is when it looks next."""
+    return Row(partition=store.OPEN, row=run, body=msgspec.json.encode({"due": due}), etag="*")
+
+
+def _set_going(services: Services, state: State) -> None:
+    try:
+        transaction.perform_due(services, state, *state.run.steps)
+    except Retryable:
+        # The run is durable, so the caller is told so; the patrol sends what could not be sent.
+        log.error("start-not-sent", run=state.run.id)
+
+
+def _reserve(services: Services, wanted: Start, run: str) -> str:
+    """The run that the key stands for: this one if the key is new. It is taken before the run is made, so that a second caller finds it."""
+    if len(wanted.key) > KEY_LENGTH:
+        raise Rejected(
+            400, "Bad idempotency key", f"the Idempotency-Key header may have {KEY_LENGTH} characters; this one has {len(wanted.key)}"
+        )
+    digest = hashlib.sha256(msgspec.json.encode([dict(wanted.given), dict(wanted.query)], order="sorted")).hexdigest()
+    partition = f"key~{hashlib.sha256(f'{wanted.workflow} {wanted.key}'.encode()).hexdigest()}"
+    try:
+        services.tables.write([Row(partition=partition, row="run", body=msgspec.json.encode({"run": run, "digest": digest}))])
+    except Conflict:
+        return _reserved(services, partition, digest)
+    return run
+
+
+def _reserved(services: Services, partition: str, digest: str) -> str:
+    row = services.tables.read(partition, "run")
+    if row is None:
+        raise Retryable("the idempotency key was taken and released at the same moment")
+    taken = msgspec.json.decode(row.body)
+    if taken["digest"] != digest:
+        detail = f"this Idempotency-Key started the run {taken['run']} with other variables: use a new key for another run"
+        raise Rejected(409, "Idempotency key reused", detail)
+    return str(taken["run"])

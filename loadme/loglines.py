@@ -1,0 +1,59 @@
+"""What loadme reads from a container's log, and how it keeps logs.
+
+ACI keeps 4 MB of the log of a running container, and the last 16 KB or 1,000 lines of one that has ended.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+MARKED = re.compile(r"^::(\{.*\})::\s*$", re.MULTILINE)
+TAIL_LINES = 20
+TAIL_WIDTH = 500
+OVERLAP = 200
+
+
+def _marked(log: str) -> list[dict[str, Any]]:
+    found = []
+    for match in MARKED.finditer(log):
+        try:
+            value = msgspec.json.decode(match[1])
+        except msgspec.DecodeError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def verdict(log: str, attempt: str) -> dict[str, Any] | None:
+    """The runner's last word about this attempt: `::{"loadme":{"attempt":…,"status":…,"exit_code":…}}::`."""
+    said = [line["loadme"] for line in _marked(log) if isinstance(line.get("loadme"), dict)]
+    return next((one for one in reversed(said) if one.get("attempt") == attempt), None)
+
+
+def outputs(log: str) -> dict[str, Any]:
+    """The outputs in lines `::{"outputs":{…}}::`; a later line wins."""
+    found: dict[str, Any] = {}
+    for line in _marked(log):
+        if isinstance(line.get("outputs"), dict):
+            found |= line["outputs"]
+    return found
+
+
+def tail(log: str, lines: int = TAIL_LINES) -> tuple[str, ...]:
+    """The last lines, without the runner's own and without control characters, each cut to 500 characters."""
+    kept = [line for line in log.splitlines() if line.strip() and not line.startswith('::{"loadme"')]
+    return tuple(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", line)[:TAIL_WIDTH] for line in kept[-lines:])
+
+
+def join(saved: str, later: str) -> str:
+    """The saved log with what a later reading adds: the later one may be only the end of the whole, and overlaps the saved one."""
+    if not saved or later.startswith(saved):
+        return later
+    at = saved.rfind(later[:OVERLAP])
+    if at >= 0:
+        return saved if later in saved else saved[:at] + later
+    return saved if not later else f"{saved}\n{later}"

@@ -1,0 +1,102 @@
+"""NCRONTAB, the timer expressions of Azure Functions: `{second} {minute} {hour} {day} {month} {day of week}`.
+
+It differs from cron: six fields, Sunday is 0 and 7 is no day, no `?`, `L`, `W`, `#` or `@daily`, and a timer fires
+only when the day of the month and the day of the week both match.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time, timedelta
+from typing import NamedTuple
+
+
+class _Field(NamedTuple):
+    name: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_FIELDS = (
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day of week", 0, 6, _DAYS),
+)
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_PART = re.compile(r"(?:(?P<all>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d{1,3}))?", re.ASCII)
+
+
+def check(expression: str) -> None:
+    """Raise a ValueError that names the wrong field and what it allows."""
+    texts = expression.split()
+    if len(texts) == len(_FIELDS) - 1:
+        raise ValueError(f"`{expression}` has five fields, NCRONTAB has six: put the second in front, `0 {expression}`")
+    if len(texts) != len(_FIELDS):
+        raise ValueError(f"`{expression}` is not NCRONTAB, which has six fields: second minute hour day month day-of-week")
+    values = [_values(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
+    days, months = values[3], values[4]
+    if all(min(days) > _LONGEST[month - 1] for month in months):
+        raise ValueError(f"`{expression}` never fires: no month in its month field has a day {min(days)}")
+
+
+def previous(expression: str, moment: datetime) -> datetime:
+    """The last time at or before `moment` (UTC) at which the timer fires. Raises ValueError if there is none within five years."""
+    seconds, minutes, hours, days, months, weekdays = map(_values, _FIELDS, expression.split())
+    times = [time(h, m, s, tzinfo=moment.tzinfo) for h in sorted(hours) for m in sorted(minutes) for s in sorted(seconds)]
+    for back in range(5 * 366):
+        day = (moment - timedelta(days=back)).date()
+        if day.day not in days or day.month not in months or (day.weekday() + 1) % 7 not in weekdays:
+            continue
+        fired = [fires for one in times if (fires := datetime.combine(day, one)) <= moment]
+        if fired:
+            return fired[-1]
+    raise ValueError(f"`{expression}` has not fired within five years before {moment:%Y-%m-%d}")
+
+
+def _values(field: _Field, text: str) -> set[int]:
+    values: set[int] = set()
+    for part in text.split(","):
+        found = _PART.fullmatch(part)
+        if found is None:
+            raise _wrong(field, text, f"`{part}` is not understood" if part else "a part is empty")
+        values |= _range(field, text, found)
+    return values
+
+
+def _range(field: _Field, text: str, part: re.Match[str]) -> set[int]:
+    step = int(part["step"] or 1)
+    if part["all"]:
+        first, last = field.low, field.high
+    else:
+        first = _number(field, text, part["first"])
+        # `a/n` runs from a to the end of the field, `a` alone is only itself.
+        last = _number(field, text, part["last"]) if part["last"] else field.high if part["step"] else first
+    if first > last:
+        raise _wrong(field, text, f"the range {first}-{last} runs backwards")
+    if not 1 <= step <= field.high:
+        raise _wrong(field, text, f"a step is 1 to {field.high}")
+    return set(range(first, last + 1, step))
+
+
+def _number(field: _Field, text: str, word: str) -> int:
+    if word.isdigit():
+        number = int(word)
+    else:
+        named = [index for index, name in enumerate(field.names) if len(word) >= 3 and name.startswith(word.lower())]
+        if not named:
+            raise _wrong(field, text, f"`{word}` is not understood")
+        number = named[0] + field.low
+    if not field.low <= number <= field.high:
+        raise _wrong(field, text, f"{number} is out of range")
+    return number
+
+
+def _wrong(field: _Field, text: str, why: str) -> ValueError:
+    names = f" or {field.names[0][:3].title()} to {field.names[-1][:3].title()}" if field.names else ""
+    return ValueError(f"the {field.name} field `{text}` is wrong, {why}: use {field.low} to {field.high}{names}, with *, a-b, a,b or */n")

@@ -1,0 +1,42 @@
+"""What is wrong with something a person wrote: where, what, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from msgspec import Struct
+
+
+class Problem(Struct, frozen=True, order=True):
+    """`path` is like `steps.convert.needs[0]`; `hint` may be empty."""
+
+    path: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.path}: " if self.path else ""
+        return f"{place}{self.message} ({self.hint})" if self.hint else f"{place}{self.message}"
+
+    def under(self, path: str) -> Problem:
+        """The same problem, seen from outside: its path is put behind `path`."""
+        return Problem(join(path, self.path), self.message, self.hint)
+
+    def as_error(self) -> dict[str, str]:
+        """The form that problem+json carries in `errors`."""
+        return {"field": self.path, "message": self.message, "hint": self.hint}
+
+
+def join(path: str, rest: str) -> str:
+    """`steps.a` and `needs[0]` make `steps.a.needs[0]`; either side may be empty."""
+    return path + rest if not path or not rest or rest.startswith("[") else f"{path}.{rest}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the known word most like `name`, or lists all of them when there are few; empty otherwise."""
+    words = list(known)
+    spelling = {word.lower(): word for word in words}
+    if close := get_close_matches(name.lower(), spelling, n=1, cutoff=0.6):
+        return f"did you mean `{spelling[close[0]]}`?"
+    return f"known here: {', '.join(words)}" if 0 < len(words) <= 12 else ""

@@ -1,0 +1,30 @@
+"""The seams to the storage account: tables, blobs and queues. Each has a protocol and an implementation for Azure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from loadme.azure_client import client_options
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """How to reach the storage account: by endpoints and a credential, or by a connection string, which wins.
+
+    An endpoint is like `https://contoso.blob.core.windows.net`, or `https://127.0.0.1:10000/devstoreaccount1`.
+    """
+
+    blob_endpoint: str = ""
+    queue_endpoint: str = ""
+    table_endpoint: str = ""
+    credential: TokenCredential | None = None
+    connection_string: str = ""
+    ca_file: str = ""
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of the account's SDK clients."""
+        return client_options(self.ca_file)

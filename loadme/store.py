@@ -1,0 +1,95 @@
+"""The rows of the state table.
+
+partition `{run}`     row `run`, and one row `i~{step}~{item}` for each item: changed together by entity-group transactions with ETags
+partition `open`      one row for each run that the patrol still has to look after, until its last container group is surely gone
+partition `all`       one row for each run, newest first, with what a listing shows
+partition `key~{…}`   one row for each idempotency key: the run that it started
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from loadme.errors import Absent, Terminal
+from loadme.ids import newest_first
+from loadme.state import Item, Run
+from loadme.storage.tables import Row, Tables
+
+OPEN = "open"
+ALL = "all"
+ITEMS = ("i~", "i~~")
+VERSION = 1
+Kind = TypeVar("Kind", Run, Item)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRun:
+    """A run as it was read; `etag` is empty for one that is not stored yet."""
+
+    run: Run
+    etag: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredItem:
+    """An item as it was read; `etag` is empty for one that is not stored yet."""
+
+    item: Item
+    etag: str = ""
+
+
+def item_row(step: str, item: int) -> str:
+    """The row key of an item."""
+    return f"i~{step}~{item:05}"
+
+
+def read_run(tables: Tables, run: str) -> StoredRun:
+    """The run. Raises Absent."""
+    row = tables.read(run, "run")
+    if row is None:
+        raise Absent(f"there is no run {run}")
+    return StoredRun(run=_decode(row, Run), etag=row.etag)
+
+
+def read_item(tables: Tables, run: str, step: str, item: int) -> StoredItem | None:
+    """The item, or None if it was not launched yet."""
+    row = tables.read(run, item_row(step, item))
+    return StoredItem(item=_decode(row, Item), etag=row.etag) if row else None
+
+
+def read_items(tables: Tables, run: str, limit: int = 1000) -> list[StoredItem]:
+    """The run's items, by step name and item number."""
+    rows = tables.list(run, first=ITEMS[0], before=ITEMS[1], limit=limit)
+    return [StoredItem(item=_decode(row, Item), etag=row.etag) for row in rows]
+
+
+def write(tables: Tables, run: StoredRun | None, items: Sequence[StoredItem] = ()) -> None:
+    """Writes the run and items together, all or nothing. Raises Conflict if any of them was changed since it was read."""
+    rows = [Row(partition=one.item.run, row=item_row(one.item.step, one.item.item), body=_encode(one.item), etag=one.etag) for one in items]
+    if run is not None:
+        rows.append(Row(partition=run.run.id, row="run", body=_encode(run.run), etag=run.etag))
+    tables.write(rows)
+
+
+def listing_row(run: Run) -> Row:
+    """The run's row in the listing of all runs."""
+    summary = {"id": run.id, "workflow": run.workflow, "status": run.status, "created_at": run.created_at, "ended_at": run.ended_at}
+    columns = {"workflow": run.workflow, "status": run.status}
+    return Row(partition=ALL, row=newest_first(run.id), body=msgspec.json.encode(summary), columns=columns, etag="*")
+
+
+def _encode(value: Run | Item) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _decode(row: Row, kind: type[Kind]) -> Kind:
+    value = msgspec.json.decode(row.body, type=kind)
+    if value.version > VERSION:
+        raise Terminal(
+            f"the row {row.partition}/{row.row} has version {value.version}; this app knows version {VERSION}: deploy the newer app again"
+        )
+    return value

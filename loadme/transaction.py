@@ -1,0 +1,124 @@
+"""Reading state, deciding, writing it back, and doing what is due: the one way in which anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loadme import claims, engine, log, store, variables
+from loadme.engine import Action, Advance, Check, CleanUp, CloseRun, Event, ItemKey, RequestStep, State
+from loadme.errors import Conflict, Retryable
+from loadme.graph import ancestors
+from loadme.ids import AttemptId
+from loadme.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, encode
+from loadme.services import Services
+from loadme.state import Item, Value
+
+TRIES = 20
+"""Writers of one run's row meet only where branches end at the same moment; each round lets at least one of them through."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A state and the ETags it was read with."""
+
+    state: State
+    run_etag: str
+    item_etags: Mapping[ItemKey, str]
+
+
+def load(services: Services, run: str, *keys: ItemKey) -> Loaded:
+    """The run and those of the items that exist. Raises Absent if the run does not."""
+    stored = store.read_run(services.tables, run)
+    found = [one for step, item in keys if (one := store.read_item(services.tables, run, step, item)) is not None]
+    return Loaded(
+        state=State(
+            workflow=services.definitions.get(stored.run.definition),
+            run=stored.run,
+            items={(one.item.step, one.item.item): one.item for one in found},
+        ),
+        run_etag=stored.etag,
+        item_etags={(one.item.step, one.item.item): one.etag for one in found},
+    )
+
+
+def change(services: Services, run: str, key: ItemKey, event: Event) -> tuple[State, bool]:
+    """The state after the event, stored, and whether the event changed anything. Raises Retryable if others are always faster."""
+    for _ in range(TRIES):
+        loaded = load(services, run, key)
+        after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
+        if after == loaded.state:
+            return after, False
+        try:
+            save(services, loaded, after)
+        except Conflict:
+            continue
+        return after, True
+    raise Retryable(f"the run {run} was changed by others {TRIES} times in a row", after=2.0)
+
+
+def save(services: Services, loaded: Loaded, after: State) -> None:
+    """Writes what differs from what was loaded, all or nothing. Raises Conflict."""
+    before = loaded.state
+    run = store.StoredRun(run=after.run, etag=loaded.run_etag) if after.run != before.run else None
+    items = [
+        store.StoredItem(item=item, etag=loaded.item_etags.get(key, ""))
+        for key, item in after.items.items()
+        if item != before.items.get(key)
+    ]
+    store.write(services.tables, run, items)
+
+
+def perform_due(services: Services, state: State, *asked: str) -> None:
+    """Does what the stored state still asks for; `asked` names the steps that have no item unless it is at hand."""
+    looked = State(workflow=state.workflow, run=state.run, items=state.items, asked=asked)
+    for action in engine.due(looked, services.now(), services.settings.policy):
+        perform(services, state, action)
+
+
+def perform(services: Services, state: State, action: Action) -> None:
+    """Does one action. Doing it twice is harmless."""
+    log.info("perform", run=state.run.id, what=type(action).__name__)
+    if isinstance(action, CloseRun):
+        services.tables.write([store.listing_row(state.run)])
+    elif isinstance(action, RequestStep):
+        given = keep_variables(services, state, action.step, action.item)
+        send(services, StepRequest(run=state.run.id, step=action.step, item=action.item, variables=given))
+    elif isinstance(action, Check):
+        send(services, StepCheck(**_address(action.attempt), number=action.number), action.delay)
+    elif isinstance(action, Advance):
+        send(services, StepOutcome(**_address(action.attempt), outputs=action.outputs))
+    elif isinstance(action, CleanUp):
+        send(services, StepCleanup(**_address(action.attempt)))
+
+
+def send(services: Services, message: StepRequest | StepOutcome | StepCheck | StepCleanup, delay: float = 0.0, tries: int = 0) -> None:
+    """Puts a message on its queue, visible after `delay` seconds."""
+    services.queues.send(message.queue, encode(message, tries), delay)
+
+
+def keep_variables(services: Services, state: State, step: str, item: int) -> Value:
+    """The variable set of an item, as its StepRequest carries it: the run's, overlaid with the outputs of the step's ancestors."""
+    overlaid = overlaid_variables(services, state, step)
+    return claims.keep(services.blobs, f"runs/{state.run.id}/{step}-{item}-variables", overlaid, claims.IN_MESSAGE)
+
+
+def overlaid_variables(services: Services, state: State, step: str) -> dict[str, Any]:
+    """The run's variables overlaid with the outputs of the step's ancestors, the same whatever finished first."""
+    given = claims.read(services.blobs, state.run.variables)
+    return variables.overlay(state.workflow, given, ancestor_outputs(services, state, step), step)
+
+
+def ancestor_outputs(services: Services, state: State, step: str) -> dict[str, dict[str, Any]]:
+    """The outputs of each ancestor of the step, in topological order."""
+    return {name: claims.read(services.blobs, state.run.steps[name].outputs) for name in ancestors(state.workflow, step)}
+
+
+def finished(item: Item | None, attempt: AttemptId) -> bool:
+    """Whether there is nothing left to find out about this attempt: it has its outcome, or another one has taken its place."""
+    return item is None or item.attempt_id != attempt or item.outcome is not None
+
+
+def _address(attempt: AttemptId) -> dict[str, Any]:
+    return {"run": attempt.run, "step": attempt.step, "item": attempt.item, "attempt": attempt.attempt}

@@ -1,0 +1,144 @@
+"""Between the Functions host and the handlers: requests and messages in, answers and acknowledgements out."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import azure.functions as func
+import msgspec
+
+from loadme import app, bodies, log
+from loadme.errors import Absent, BadMessage, Conflict, Rejected, Retryable
+from loadme.handlers.callback import Call
+from loadme.handlers.queries import Query
+from loadme.handlers.start import Start
+from loadme.messages import Envelope, Message, decode, encode
+from loadme.services import Services
+from loadme.settings import BadSettings
+
+LONGEST_WAIT = 60.0
+"""Seconds: how long a message waits at most that cannot be dealt with now, because something outside is not available."""
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+
+def respond(answer: Callable[[Services], func.HttpResponse]) -> func.HttpResponse:
+    """The handler's answer, or what went wrong as problem+json (RFC 9457)."""
+    try:
+        return answer(app.services())
+    except Rejected as wrong:
+        return problem(wrong.status, wrong.title, wrong.detail, wrong.errors, wrong.headers)
+    except Absent as absent:
+        return problem(404, "Not found", str(absent))
+    except Retryable as trouble:
+        log.warning("unavailable", why=str(trouble))
+        after = str(max(1, round(trouble.after)))
+        return problem(503, "Not available now", "something that loadme needs did not answer: try again", headers={"Retry-After": after})
+    except BadSettings as wrong:
+        return problem(500, "The app is not set up", str(wrong))
+    except Exception:
+        reference = uuid4().hex
+        log.error("failed", reference=reference)
+        return problem(500, "Internal error", f"this is a bug in loadme; the app's log has it under the reference {reference}")
+
+
+def json(status: int, body: Any, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
+    """A JSON answer."""
+    return func.HttpResponse(msgspec.json.encode(body), status_code=status, mimetype=JSON, headers=dict(headers or {}))
+
+
+def cached(request: func.HttpRequest, body: Any) -> func.HttpResponse:
+    """A JSON answer with an ETag over all that it shows; 304 if the caller has it already."""
+    data = msgspec.json.encode(body)
+    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    if request.headers.get("if-none-match") == etag:
+        return func.HttpResponse(status_code=304, headers={"ETag": etag})
+    return func.HttpResponse(data, mimetype=JSON, headers={"ETag": etag})
+
+
+def problem(
+    status: int, title: str, detail: str, errors: tuple[dict[str, str], ...] = (), headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    """An answer that says what is wrong."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail} | ({"errors": errors} if errors else {})
+    return func.HttpResponse(msgspec.json.encode(body), status_code=status, mimetype=PROBLEM, headers=dict(headers or {}))
+
+
+def start_of(request: func.HttpRequest) -> Start:
+    """What a start asks for. Raises Rejected."""
+    return Start(
+        workflow=request.route_params["workflow"],
+        given=bodies.json_object(request.get_body(), is_chunked(request)),
+        query=dict(request.params),
+        key=request.headers.get("idempotency-key", ""),
+    )
+
+
+def call_of(request: func.HttpRequest) -> Call:
+    """What came to a callback."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return Call(
+        attempt=request.route_params["attempt"],
+        token=token.strip() if scheme.lower() == "bearer" else "",
+        body=request.get_body(),
+        is_chunked=is_chunked(request),
+    )
+
+
+def query_of(request: func.HttpRequest) -> Query:
+    """What a listing is asked for."""
+    return Query(**{name: request.params.get(name, "") for name in Query.__struct_fields__})
+
+
+def is_chunked(request: func.HttpRequest) -> bool:
+    """Whether the body came without a Content-Length: the host hands it over empty then."""
+    return "chunked" in request.headers.get("transfer-encoding", "").lower()
+
+
+def consume(message: func.QueueMessage, handle: Callable[[Services, Any], None], kind: type) -> None:
+    """Handles one message.
+
+    What is not available now makes the message come again later, as a new one, without spending its dequeue count: an outage must never
+    turn messages to poison. What cannot be read goes to the poison queue at once. Anything else that is raised is a bug: the host tries
+    again, and moves the message to the poison queue after maxDequeueCount tries.
+    """
+    services = app.services()
+    body = message.get_body()
+    try:
+        envelope = _decoded(body, kind)
+    except BadMessage as bad:
+        _poison(services, kind, body, bad)
+        return
+    try:
+        handle(services, envelope.message)
+    except Absent as gone:
+        log.warning("message-without-run", what=kind.__name__, why=str(gone))
+    except Retryable as trouble:
+        _again(services, envelope, trouble)
+
+
+def _decoded(body: bytes, kind: type) -> Envelope:
+    envelope = decode(body)
+    if not isinstance(envelope.message, kind):
+        raise BadMessage(f"a {type(envelope.message).__name__} is on the queue of {kind.__name__}s")
+    return envelope
+
+
+def _again(services: Services, envelope: Envelope, trouble: Retryable) -> None:
+    message: Message = envelope.message
+    delay = (
+        0.0 if isinstance(trouble, Conflict) else min(max(trouble.after, 2.0 ** min(envelope.tries, 6)), max(LONGEST_WAIT, trouble.after))
+    )
+    log.warning("message-again", what=type(message).__name__, run=message.run, tries=envelope.tries, delay=delay, why=str(trouble))
+    # Full jitter on top of the asked-for delay, so that what failed together does not come back together.
+    services.queues.send(message.queue, encode(message, envelope.tries + 1), delay + random.uniform(0, delay / 2))  # noqa: S311
+
+
+def _poison(services: Services, kind: Any, body: bytes, bad: BadMessage) -> None:
+    log.error("poison", queue=kind.queue, why=str(bad))
+    services.queues.send(f"{kind.queue}-poison", body.decode(errors="replace"))

@@ -1,0 +1,67 @@
+"""A workflow from plain values: everything that is wrong with it at once, or the workflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from loadme.definition import Workflow
+from loadme.expressions import has_expression
+from loadme.graph import ancestors, order
+from loadme.names import PREFIX
+from loadme.problems import Problem
+from loadme.rules import broken_rules
+from loadme.values import type_of
+
+__all__ = ["ancestors", "check", "order", "parse"]
+
+
+def parse(document: Any, prefix: str = PREFIX) -> tuple[Workflow | None, list[Problem]]:
+    """The workflow that a document (plain dicts, lists and scalars) defines, or None and all its problems."""
+    document = _long_form(document)
+    problems: list[Problem] = []
+    try:
+        workflow = msgspec.convert(document, Workflow)
+    except msgspec.ValidationError as error:
+        workflow, problems = _salvaged(document, error)
+    problems += [problem for problem in check(workflow, prefix) if not _known(problem, problems)]
+    return (None, problems) if problems else (workflow, [])
+
+
+def check(workflow: Workflow, prefix: str = PREFIX) -> list[Problem]:
+    """What is wrong with a workflow whose types are right, in the order of the file's parts."""
+    return broken_rules(workflow, prefix)
+
+
+def _salvaged(document: Any, error: msgspec.ValidationError) -> tuple[Workflow, list[Problem]]:
+    # Only a broken file pays for this import.
+    from loadme.shapes import salvage
+
+    value, problems = salvage(document, Workflow)
+    return msgspec.convert(value, Workflow), problems or [Problem("", str(error))]
+
+
+def _known(problem: Problem, known: list[Problem]) -> bool:
+    """Whether the problem only follows from one that is known already: it lies at the same place, or inside it."""
+    return any(problem.path == other.path or problem.path.startswith((f"{other.path}.", f"{other.path}[")) for other in known)
+
+
+def _long_form(document: Any) -> Any:
+    """The document with every variable as a mapping and its type said, where its default shows one."""
+    if not isinstance(document, dict) or not isinstance(document.get("variables"), dict):
+        return document
+    variables = {name: _long_variable(given) for name, given in document["variables"].items()}
+    return {**document, "variables": variables}
+
+
+def _long_variable(given: Any) -> Any:
+    if given is None:
+        return given
+    variable = given if isinstance(given, dict) else {"default": given}
+    if "type" in variable:
+        return variable
+    default = variable.get("default", UNSET)
+    shown = "string" if "pattern" in variable else type_of(default) if default is not UNSET and not has_expression(default) else None
+    return variable if shown is None else {**variable, "type": shown}

@@ -1,0 +1,213 @@
+"""What ARM's word about an attempt means: still under way, not launched at all, or over, and why.
+
+Pure: `judge` is given what was observed. A verdict line of the runner in the log is believed before the exit code, because ACI may restart
+a container that exits non-zero even under `restartPolicy: Never`, so the runner exits 0 whatever the work's own code was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from loadme import loglines
+from loadme.arm import ArmError, ContainerState, Deployment, Group
+from loadme.policies import VANISHED, Policy
+from loadme.state import Attempt, Error
+
+HINTS = {
+    137: "137 is SIGKILL, most often for want of memory: give the step more `memory`",
+    143: "143 is SIGTERM: something asked the container to stop",
+    126: "126 means that the command was found but cannot be executed",
+    127: "127 means that the command was not found in the image",
+}
+PLATFORM_CODES = (7147, 7148)
+"""ACI stops a container with these for its own maintenance."""
+
+KINDS = {
+    "InaccessibleImage": "image",
+    "RegistryErrorResponse": "image",
+    "InvalidImageRegistryIdentity": "image",
+    "ServiceUnavailable": "capacity",
+    "InsufficientCapacity": "capacity",
+    "ContainerGroupQuotaReached": "capacity",
+}
+KIND_HINTS = {
+    "image": "check the image's name and tag, and that the containers' identity may pull it (AcrPull on the registry)",
+    "capacity": "Azure had no room or no quota for this container in this region: try later, ask for less, or have the quota raised",
+}
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """What ARM said: the deployment, the group, and the log once its container has ended."""
+
+    deployment: Deployment | None = None
+    group: Group | None = None
+    log: str | None = None
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """Not over yet. `started_at` is the container's own start."""
+
+    started_at: datetime | None = None
+
+
+class NotLaunched(Struct, frozen=True):
+    """Nothing was deployed, and whoever meant to do it is surely gone."""
+
+
+class Succeeded(Struct, frozen=True, kw_only=True):
+    """The work says or shows that it succeeded; `outputs` are as it gave them, unchecked."""
+
+    outputs: Mapping[str, Any]
+
+
+class Failed(Struct, frozen=True, kw_only=True):
+    """The attempt is over and failed."""
+
+    error: Error
+    timed_out: bool = False
+
+
+Verdict = Waiting | NotLaunched | Succeeded | Failed
+
+
+def own_container(attempt: Attempt, group: Group | None) -> ContainerState | None:
+    """The state of the step's own container: the one named like its group."""
+    return group.containers.get(attempt.group) if group else None
+
+
+def has_ended(attempt: Attempt, group: Group | None) -> bool:
+    """Whether the step's own container has terminated."""
+    container = own_container(attempt, group)
+    return container is not None and container.state == "Terminated"
+
+
+def judge(attempt: Attempt, seen: Observation, timeout: float, reads_log: bool, now: datetime, policy: Policy) -> Verdict:
+    """What the observation means; `timeout` in seconds; `reads_log` if the step has `outputs_from: log`."""
+    container = own_container(attempt, seen.group)
+    if container is not None and container.state == "Terminated":
+        return _ended(attempt, container, seen.log or "", reads_log)
+    if container is not None and container.state == "Running":
+        return _running(container, timeout, now)
+    if seen.deployment is not None and seen.deployment.state in ("Failed", "Canceled"):
+        return Failed(error=_deployment_error(seen.deployment))
+    if seen.group is None:
+        return _no_group(attempt, seen.deployment, now, policy)
+    if seen.group.state == "Stopped":
+        return Failed(error=_error("infrastructure", "the container group was stopped by somebody else", seen.group.events))
+    return _not_started(attempt, seen.group, now, policy)
+
+
+def _running(container: ContainerState, timeout: float, now: datetime) -> Verdict:
+    if container.started_at is not None and now > container.started_at + timedelta(seconds=timeout):
+        message = f"the container was still running {timeout:g} s after its start, which is the step's timeout"
+        hint = "give the step a longer `timeout`, or find out from the log where it hangs"
+        return Failed(error=Error(kind="timed_out", message=message, details=container.events, hint=hint), timed_out=True)
+    return Waiting(started_at=container.started_at)
+
+
+def _no_group(attempt: Attempt, deployment: Deployment | None, now: datetime, policy: Policy) -> Verdict:
+    if deployment is None:
+        return Waiting() if policy.is_claimed(attempt.claimed_at, now) else NotLaunched()
+    vanished = deployment.state == "Succeeded" and now > attempt.launched_at + timedelta(seconds=VANISHED)
+    if vanished:
+        message = "the container group is gone although its deployment succeeded: somebody deleted it while it was at work"
+        return Failed(error=_error("infrastructure", message, ()))
+    return _not_started(attempt, None, now, policy)
+
+
+def _not_started(attempt: Attempt, group: Group | None, now: datetime, policy: Policy) -> Verdict:
+    if now <= attempt.launched_at + timedelta(seconds=policy.start_allowance):
+        return Waiting()
+    message = f"the container had not started {policy.start_allowance:g} s after its launch"
+    return Failed(error=_error("infrastructure", message, tuple(_events(group))))
+
+
+def _ended(attempt: Attempt, container: ContainerState, log: str, reads_log: bool) -> Verdict:
+    said = loglines.verdict(log, attempt.group)
+    tail = loglines.tail(log)
+    if said is not None and said.get("status") == "succeeded":
+        return Succeeded(outputs=said.get("outputs") or {})
+    if said is not None and said.get("status") == "failed":
+        return Failed(error=_said_failure(said, container, tail))
+    if container.exit_code == 0:
+        return Succeeded(outputs=loglines.outputs(log) if reads_log else {})
+    return Failed(error=_exit_error(container, tail))
+
+
+def _said_failure(said: Mapping[str, Any], container: ContainerState, tail: tuple[str, ...]) -> Error:
+    code = said.get("exit_code")
+    code = code if isinstance(code, int) else None
+    message = str(said.get("message") or f"the command ended with exit code {code}")
+    kind = "failed" if code in (None, 0) else "exit_code"
+    return Error(kind=kind, message=message, exit_code=code, details=_words(container), log=tail, hint=HINTS.get(code or 0))
+
+
+def _exit_error(container: ContainerState, tail: tuple[str, ...]) -> Error:
+    code = container.exit_code
+    if code is None or code in PLATFORM_CODES:
+        message = "Azure stopped the container" + (f" for maintenance (exit code {code})" if code else " before it ended by itself")
+        return Error(kind="infrastructure", message=message, exit_code=code, details=_words(container), log=tail)
+    return Error(
+        kind="exit_code",
+        message=f"the container ended with exit code {code}",
+        exit_code=code,
+        details=_words(container),
+        log=tail,
+        hint=HINTS.get(code),
+    )
+
+
+def _words(container: ContainerState) -> tuple[str, ...]:
+    restarted = (f"restarted {container.restart_count} times",) if container.restart_count else ()
+    return tuple(filter(None, (container.detail_status, *restarted, *container.events)))
+
+
+def _events(group: Group | None) -> Iterator[str]:
+    if group is not None:
+        yield from group.events
+        for container in group.containers.values():
+            yield from container.events
+
+
+def deployment_failure(error: ArmError) -> Error:
+    """ARM's error as ours: its kind from the most specific code in it, ARM's own words as details."""
+    found = tuple(_flat(error))
+    kind = next((KINDS[part.code] for part in reversed(found) if part.code in KINDS), "infrastructure")
+    deepest = found[-1]
+    words = tuple(dict.fromkeys(f"{part.code}: {part.message}" for part in found))
+    return Error(kind=kind, message=f"Azure refused the container group: {_plain(deepest)}", details=words, hint=KIND_HINTS.get(kind))
+
+
+def _deployment_error(deployment: Deployment) -> Error:
+    if deployment.error is None:
+        return _error("infrastructure", f"the deployment of the container group ended as {deployment.state}", ())
+    return deployment_failure(deployment.error)
+
+
+def _flat(error: ArmError) -> Iterator[ArmError]:
+    yield error
+    for part in error.details:
+        yield from _flat(part)
+    yield from _inside(error)
+
+
+def _inside(error: ArmError) -> Iterator[ArmError]:
+    # ARM wraps a resource provider's error as JSON text in the message of its own.
+    try:
+        inner = msgspec.json.decode(error.message)["error"]
+        yield ArmError(code=str(inner["code"]), message=str(inner["message"]), details=())
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return
+
+
+def _plain(error: ArmError) -> str:
+    return error.message or error.code
+
+
+def _error(kind: str, message: str, details: tuple[str, ...]) -> Error:
+    return Error(kind=kind, message=message, details=details)

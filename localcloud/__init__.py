@@ -1,0 +1,1 @@
+"""The part of Azure that loadme needs, on one machine. Never deployed."""

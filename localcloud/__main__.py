@@ -1,0 +1,145 @@
+"""`python -m localcloud up`: the Azure that loadme needs, on this machine, until Ctrl-C. `down` ends it, `status` looks."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import httpx
+
+from localcloud.cloud import Cloud
+from localcloud.settings import CloudError, CloudSettings
+from localcloud.statefile import StateFile, is_alive
+
+STATE = Path(".localcloud")
+DOWN_TIMEOUT = 40.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 1 with one line on standard error when it cannot be done."""
+    given = _parser().parse_args(arguments)
+    try:
+        return int(given.command(given))
+    except CloudError as error:
+        print(f"localcloud: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def up(given: argparse.Namespace) -> int:
+    """Start, say how to use it, wait for Ctrl-C or SIGTERM, stop."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    cloud = Cloud(_settings(given))
+    try:
+        cloud.start()
+        _introduce(cloud)
+        while True:
+            time.sleep(0.5)
+            cloud.check()
+    except KeyboardInterrupt:
+        _say("stopping")
+        return 0
+    finally:
+        # Another Ctrl-C does not wait: the children follow this process.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _give_up)
+        cloud.stop()
+
+
+def down(_given: argparse.Namespace) -> int:
+    """Stop the one that is up in this folder, and wait until it is gone."""
+    found = StateFile(STATE).read()
+    if not found:
+        _say("none is up in this folder")
+        return 0
+    pid = int(found["pid"])
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_TIMEOUT
+    while is_alive(pid):
+        if time.monotonic() > deadline:
+            raise CloudError(f"process {pid} does not stop: look at what it does, or kill it")
+        time.sleep(0.1)
+    _say("stopped")
+    return 0
+
+
+def status(_given: argparse.Namespace) -> int:
+    """Say whether one is up in this folder; exit code 3 when none is."""
+    found = StateFile(STATE).read()
+    _say(f"up at {found['url']} (process {found['pid']}), ARM at {found['arm']}" if found else "none is up in this folder")
+    return 0 if found else 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="localcloud", description="The Azure that loadme needs, on this machine.")
+    commands = parser.add_subparsers(required=True, metavar="up | down | status")
+    start = commands.add_parser("up", help="start it and wait for Ctrl-C")
+    start.set_defaults(command=up)
+    start.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py (default: this one)")
+    start.add_argument("--images", type=Path, action="append", default=[], metavar="FILE", help="another image map; may be repeated")
+    start.add_argument("--workflows", type=Path, help="folder of workflow files (default: the app's)")
+    start.add_argument("--port", type=int, help="port of the function app (default: 7071, or a free one)")
+    start.add_argument("--scale", type=float, default=0.05, help="1 makes provisioning as slow as Azure's (default: 0.05)")
+    start.add_argument("--seed", type=int, default=0, help="decides which unpleasant coincidences happen")
+    start.add_argument("--keep", action="store_true", help="keep storage from one start to the next")
+    for name, command, text in (("down", down, "stop the one that is up here"), ("status", status, "say whether one is up here")):
+        commands.add_parser(name, help=text).set_defaults(command=command)
+    return parser
+
+
+def _settings(given: argparse.Namespace) -> CloudSettings:
+    return CloudSettings(
+        app=given.app,
+        folder=STATE,
+        images=tuple(given.images),
+        workflows=given.workflows,
+        port=given.port,
+        scale=given.scale,
+        arm=dataclasses.replace(CloudSettings().arm, seed=given.seed),
+        keep=given.keep,
+        say=_say,
+    )
+
+
+def _introduce(cloud: Cloud) -> None:
+    _say(f"address   {cloud.url}")
+    _say(f"key       {cloud.key}")
+    if workflow := _first_workflow(cloud):
+        print(f"\nstart a run:\n  curl -X POST -H 'x-functions-key: {cloud.key}' -d '{{}}' {cloud.url}/api/workflows/{workflow}/runs\n")
+    print("Ctrl-C stops it.", flush=True)
+
+
+def _first_workflow(cloud: Cloud) -> str | None:
+    """The first one that can be started without any variable; None when the app cannot say."""
+    try:
+        answer = httpx.get(f"{cloud.url}/api/workflows", headers={"x-functions-key": cloud.key}, timeout=20, trust_env=False)
+        workflows: list[dict[str, Any]] = answer.raise_for_status().json()["workflows"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return None
+    ready = [workflow for workflow in workflows if not workflow.get("variables", {}).get("required")]
+    return str(ready[0]["name"]) if ready else None
+
+
+def _say(line: str) -> None:
+    print(f"localcloud: {line}", flush=True)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _give_up(_number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

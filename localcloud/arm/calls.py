@@ -1,0 +1,47 @@
+"""A call to ARM and its reply, free of HTTP: the front of the server and running deployments both make them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcloud.arm.errors import invalid_content
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """`actor` is the caller's object id; `by` is `client` or `deployment`; `base` begins the URLs that a reply refers to."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    base: str = "https://management.azure.com"
+    actor: str = ""
+    by: str = "client"
+    correlation: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def version(self) -> str:
+        return self.query.get("api-version", "")
+
+    def object(self) -> dict[str, Any]:
+        """The body, which must be a JSON object; nothing at all counts as an empty one."""
+        if self.body is None:
+            return {}
+        if not isinstance(self.body, dict):
+            raise invalid_content("Cannot deserialize the current JSON value: the request's body must be an object")
+        return self.body
+
+
+@dataclass(kw_only=True)
+class Reply:
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[..., Reply]
+"""Called with the call and, as keywords, the parameters of the route's path."""

@@ -1,0 +1,5 @@
+"""Microsoft.ContainerInstance."""
+
+from localcloud.arm.containerinstance.handlers import ContainerInstance
+
+__all__ = ["ContainerInstance"]

@@ -1,0 +1,83 @@
+"""ACI's own errors, in its own words where they are known (its spelling, too)."""
+
+from __future__ import annotations
+
+from localcloud.arm.errors import ArmError, bad_request
+
+
+def not_found(group: str) -> ArmError:
+    return ArmError(404, "ContainerGroupNotFound", f"The container group '{group}' does not exist.")
+
+
+def transitioning(group: str) -> ArmError:
+    return ArmError(409, "ContainerGroupTransitioning", f"The container group '{group}' is still transitioning, please retry later.")
+
+
+def no_such_container(group: str, container: str) -> ArmError:
+    return ArmError(404, "ContainerNotFound", f"The container '{container}' in container group '{group}' does not exist.")
+
+
+def no_log(group: str, container: str) -> ArmError:
+    return ArmError(404, "ContainerLogNotAvailable", f"The log of container '{container}' in container group '{group}' is not available.")
+
+
+def invalid_update(group: str) -> ArmError:
+    return bad_request(
+        "InvalidContainerGroupUpdate",
+        f"The updates on container group '{group}' are invalid. If you are going to update the os type, restart policy, network profile, "
+        "CPU, memory or GPU resources for a container group, you must delete it first and then create a new one.",
+    )
+
+
+def invalid_name(kind: str, name: str, group: str) -> ArmError:
+    return bad_request(
+        f"Invalid{kind}Name",
+        f"The name '{name}' in container group '{group}' is invalid. It must have 1 to 63 characters: lowercase letters, numbers and "
+        "hyphens, no hyphen at the start or the end, and no two hyphens in a row.",
+    )
+
+
+def invalid_variable(container: str, group: str) -> ArmError:
+    return bad_request(
+        "InvalidContainerEnvironmentVariable",
+        f"The environment variable name in container '{container}' of container group '{group}' is invalid. A valid environment variable "
+        "name must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or "
+        "'MY_NAME',  or 'MyName').",
+    )
+
+
+def inaccessible_image(image: str, group: str) -> ArmError:
+    return bad_request(
+        "InaccessibleImage",
+        f"The image '{image}' in container group '{group}' is not accessible. Please check the image and registry credential.",
+    )
+
+
+def quota_reached(quota: str, region: str, limit: int, usage: float, requested: float) -> ArmError:
+    return bad_request(
+        "ContainerGroupQuotaReached",
+        f"Resource type 'Microsoft.ContainerInstance/containerGroups' container group quota '{quota}' exceeded in region '{region}'. "
+        f"Limit: '{limit}', Usage: '{usage:g}' Requested: '{requested:g}'.",
+    )
+
+
+def no_resources(container: str, group: str) -> ArmError:
+    return bad_request(
+        "ResourceRequestsNotSpecified",
+        f"The resource requests are not specified in container '{container}' of contain group '{group}'. Both memory and CPU requests are "
+        "required since API version '2017-07-01-preview'.",
+    )
+
+
+def too_little(group: str, resource: str, given: float) -> ArmError:
+    return bad_request(
+        "InvalidResourceRequests",
+        f"The total '{resource}' request '{given:g}' of container group '{group}' is invalid: it must be at least 1.",
+    )
+
+
+def foreign_identity(group: str) -> ArmError:
+    return bad_request(
+        "InvalidImageRegistryIdentity",
+        f"The identity in the 'imageRegistryCredentials' of container group '{group}' not found in container group identity list.",
+    )

@@ -1,0 +1,93 @@
+"""A container group and its containers: what was asked for, and what has become of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from localcloud.arm.errors import ArmError
+from localcloud.arm.ids import seconds
+from localcloud.containers import Container
+
+State = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class ContainerStatus:
+    """`current` and `previous` are container states as ACI shows them; `process` is what runs or has run last."""
+
+    name: str
+    image: str
+    command: list[str]
+    ports: list[State]
+    variables: list[dict[str, str]]
+    requests: dict[str, float]
+    limits: dict[str, float] | None = None
+    current: State | None = None
+    previous: State | None = None
+    restarts: int = 0
+    events: list[State] = field(default_factory=list)
+    process: Container | None = None
+    run: object = None  # the identity of the latest start: an end that is reported for another one is stale
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {item["name"]: item.get("value", item.get("secureValue", "")) for item in self.variables}
+
+    @property
+    def ended(self) -> bool:
+        return self.current is not None and self.current["state"] == "Terminated"
+
+    def event(self, name: str, message: str, now: datetime, kind: str = "Normal") -> None:
+        """Count an event that is there already, or add it."""
+        moment = seconds(now)
+        known = next((event for event in self.events if event["name"] == name and event["message"] == message), None)
+        if known is not None:
+            known["count"] += 1
+            known["lastTimestamp"] = moment
+            return
+        self.events.append(
+            {"count": 1, "firstTimestamp": moment, "lastTimestamp": moment, "name": name, "message": message, "type": kind}
+        )
+
+
+@dataclass(kw_only=True)
+class ContainerGroup:
+    id: str
+    name: str
+    location: str
+    tags: dict[str, str] | None
+    identity: dict[str, Any] | None
+    registries: list[dict[str, Any]]
+    restart_policy: str  # "" when the creator sent none: ACI then behaves as `Always` and does not show it
+    ip_address: dict[str, Any] | None
+    containers: list[ContainerStatus]
+    provisioning_state: str = "Pending"
+    error: ArmError | None = None
+    visible_from: datetime | None = None
+    incarnation: object = field(default_factory=object)  # changes with every PUT and DELETE: timers of an old one do nothing
+
+    @property
+    def cores(self) -> float:
+        return sum(container.requests["cpu"] for container in self.containers)
+
+    @property
+    def transitioning(self) -> bool:
+        return self.provisioning_state in {"Pending", "Creating"}
+
+    @property
+    def ended(self) -> bool:
+        return all(container.ended for container in self.containers)
+
+    @property
+    def state(self) -> str:
+        """The instance view's state."""
+        if self.provisioning_state != "Succeeded":
+            return "Pending"
+        if not self.ended:
+            return "Running"
+        return "Succeeded" if all(container.current and container.current["exitCode"] == 0 for container in self.containers) else "Failed"
+
+    def container(self, name: str) -> ContainerStatus | None:
+        return next((container for container in self.containers if container.name == name), None)

@@ -1,0 +1,129 @@
+"""How a container group comes to life and ends, on the clock: Pending, Creating, Succeeded or Failed; pulling, running, terminated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from localcloud.arm.containerinstance import errors
+from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus
+from localcloud.arm.ids import milliseconds
+from localcloud.containers import Launch
+
+if TYPE_CHECKING:
+    from localcloud.arm.state import ArmState
+
+
+class Lifecycle:
+    """Moves container groups along. Every method is called with the state's lock held."""
+
+    def __init__(self, state: ArmState, started: Callable[[ContainerGroup], None]) -> None:
+        self._state = state
+        self._started = started
+        self._latencies = state.settings.latencies
+
+    def provision(self, group: ContainerGroup) -> None:
+        self._later(group, self._latencies.creating, self._create)
+
+    def abandon(self, group: ContainerGroup) -> None:
+        """Kill what runs; timers that were set for the group do nothing from now on."""
+        group.incarnation = object()
+        for container in group.containers:
+            container.run = None
+            if container.process is not None:
+                container.process.stop(self._latencies.stop_grace)
+
+    def _later(self, group: ContainerGroup, delay: float, step: Callable[[ContainerGroup], None]) -> None:
+        incarnation = group.incarnation
+
+        def go() -> None:
+            with self._state.lock:
+                if group.incarnation is incarnation:
+                    step(group)
+
+        self._state.clock.call_later(delay, go)
+
+    def _create(self, group: ContainerGroup) -> None:
+        group.provisioning_state = "Creating"
+        for container in group.containers:
+            container.current = {"state": "Waiting", "detailStatus": "ContainerCreating"}
+        self._later(group, self._latencies.pulling, self._pull)
+
+    def _pull(self, group: ContainerGroup) -> None:
+        now = self._state.clock.now()
+        for container in group.containers:
+            container.event("Pulling", f'pulling image "{container.image}"', now)
+        self._later(group, self._latencies.pull, self._pulled)
+
+    def _pulled(self, group: ContainerGroup) -> None:
+        now = self._state.clock.now()
+        missing = [container for container in group.containers if not self._state.runtime.has(container.image)]
+        for container in missing:
+            container.event("Failed", f'Failed to pull image "{container.image}"', now, "Warning")
+            container.current = {"state": "Waiting", "detailStatus": f'ImagePullBackOff: Back-off pulling image "{container.image}"'}
+        if missing:
+            group.provisioning_state = "Failed"
+            group.error = errors.inaccessible_image(missing[0].image, group.name)
+            return
+        for container in group.containers:
+            container.event("Pulled", f'Successfully pulled image "{container.image}"', now)
+        self._later(group, self._latencies.start, self._start_all)
+
+    def _start_all(self, group: ContainerGroup) -> None:
+        group.provisioning_state = "Succeeded"
+        for container in group.containers:
+            self._start(group, container)
+
+    def _start(self, group: ContainerGroup, container: ContainerStatus) -> None:
+        now = self._state.clock.now()
+        run = container.run = object()
+        container.event("Started", "Started container", now)
+        container.current = {"state": "Running", "startTime": milliseconds(now), "detailStatus": ""}
+        self._started(group)
+
+        def ended(code: int) -> None:
+            with self._state.lock:
+                if container.run is run:
+                    self._end(group, container, code)
+
+        launch = Launch(
+            group=group.name,
+            container=container.name,
+            image=container.image,
+            command=tuple(container.command),
+            environment=container.environment,
+        )
+        try:
+            container.process = self._state.runtime.start(launch, ended)
+        except (OSError, LookupError, ValueError) as error:
+            container.event("Failed", f"Error: failed to start container: {error}", now, "Warning")
+            self._end(group, container, 128)
+
+    def _end(self, group: ContainerGroup, container: ContainerStatus, code: int) -> None:
+        begun = container.current or {}
+        container.current = {
+            "state": "Terminated",
+            "startTime": begun.get("startTime", ""),
+            "exitCode": code,
+            "finishTime": milliseconds(self._state.clock.now()),
+            "detailStatus": "Error" if code else "Completed",
+        }
+        if self._restarts(group, code):
+            self._back_off(group, container)
+
+    def _restarts(self, group: ContainerGroup, code: int) -> bool:
+        """ACI may restart after a non-zero exit even under Never: its documentation says so."""
+        if group.restart_policy == "Never":
+            return code != 0 and self._state.random.random() < self._state.settings.restart_probability
+        return code != 0 or group.restart_policy != "OnFailure"
+
+    def _back_off(self, group: ContainerGroup, container: ContainerStatus) -> None:
+        container.previous = container.current
+        container.current = {"state": "Waiting", "detailStatus": "CrashLoopBackOff: Back-off restarting failed"}
+        container.event("BackOff", "Back-off restarting failed container", self._state.clock.now(), "Warning")
+
+        def again(group: ContainerGroup) -> None:
+            container.restarts += 1
+            self._start(group, container)
+
+        self._later(group, self._latencies.back_off, again)

@@ -1,0 +1,11 @@
+"""All the functions that need nothing from a deployment."""
+
+from localcloud.arm.expressions.catalog import Catalog
+from localcloud.arm.expressions.collections import COLLECTIONS
+from localcloud.arm.expressions.encoding import ENCODING
+from localcloud.arm.expressions.lambdas import LAMBDAS
+from localcloud.arm.expressions.logic import LOGIC
+from localcloud.arm.expressions.numbers import NUMBERS
+from localcloud.arm.expressions.strings import STRINGS
+
+BUILTINS = Catalog(STRINGS | COLLECTIONS | NUMBERS | LOGIC | ENCODING | LAMBDAS)

@@ -1,0 +1,5 @@
+"""Microsoft.ManagedIdentity: user-assigned identities."""
+
+from localcloud.arm.managedidentity.identities import ManagedIdentity
+
+__all__ = ["ManagedIdentity"]

@@ -1,0 +1,6 @@
+"""Microsoft.Resources, without deployments."""
+
+from localcloud.arm.resources.groups import ResourceGroups
+from localcloud.arm.resources.template_specs import TemplateSpecs
+
+__all__ = ["ResourceGroups", "TemplateSpecs"]

@@ -1,0 +1,58 @@
+"""Routes: ARM's paths are case-insensitive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.arm.calls import Call, Handler
+from localcloud.arm.errors import GATEWAY, ArmError
+
+GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
+
+
+@dataclass(frozen=True)
+class Route:
+    """`resource` marks what ACI counts as a resource request: `create` or `delete`."""
+
+    method: str
+    template: str
+    handler: Handler
+    resource: str = ""
+
+    def pattern(self) -> re.Pattern[str]:
+        literal = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template.replace(".", r"\."))
+        return re.compile(literal + "/?", re.IGNORECASE)
+
+
+class Router:
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = [(route.pattern(), route) for route in routes]
+
+    def find(self, call: Call) -> tuple[Route, dict[str, Any]]:
+        """The route and the parameters of its path. Raises the error that ARM gives for what it does not know."""
+        matches = [(route, match.groupdict()) for pattern, route in self._routes if (match := pattern.fullmatch(call.path))]
+        for route, parameters in matches:
+            if route.method == call.method:
+                return route, parameters
+        if matches:
+            raise ArmError(405, "MethodNotAllowed", f"The method '{call.method}' is not supported for '{call.path}'.", headers=GATEWAY)
+        raise _unknown(call.path)
+
+    def knows(self, method: str, path: str) -> bool:
+        return any(route.method == method and pattern.fullmatch(path) for pattern, route in self._routes)
+
+
+def _unknown(path: str) -> ArmError:
+    provider = re.search(r"/providers/([^/]+)(?:/([^/]+))?", path)
+    if provider is None:
+        return ArmError(404, "NotFound", f"The local cloud has nothing at '{path}'.", headers=GATEWAY)
+    return ArmError(
+        404,
+        "InvalidResourceType",
+        f"The resource type '{provider[2] or ''}' could not be found in the namespace '{provider[1]}', or the local cloud does not "
+        f"have this operation of it: '{path}'.",
+        headers=GATEWAY,
+    )

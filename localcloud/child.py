@@ -1,0 +1,151 @@
+"""The Functions host as a child process, which ends when its parent does, even one that was killed."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from localcloud.settings import CloudError
+
+READY = re.compile(r"host: ready on (http://\S+)")
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 25.0  # the host gives running functions 10 s, and its server as much
+FOREIGN = ("AzureWebJobs", "AzureFunctionsJobHost", "AZURE_", "IDENTITY_", "MSI_", "LOADME_", "WEBSITE_")
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostCommand:
+    """How the host is started; `folder` keeps its keys, its timers' status and its log."""
+
+    app: Path
+    port: int
+    folder: Path
+    environment: Mapping[str, str]
+
+    @property
+    def keys(self) -> Path:
+        """The file of the app's keys."""
+        return self.folder / "keys.json"
+
+    @property
+    def log(self) -> Path:
+        """What the host and the app log."""
+        return self.folder / "host.log"
+
+
+class HostChild:
+    """One running host. `start` returns when it is ready."""
+
+    def __init__(self, command: HostCommand) -> None:
+        self.command = command
+        self.url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The host's process id while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, if it did without being told to."""
+        return self._process.poll() if self._process else None
+
+    def start(self) -> None:
+        """Start it; raises CloudError with the app's own error when it cannot be loaded."""
+        self.command.folder.mkdir(parents=True, exist_ok=True)
+        with self.command.log.open("ab") as log:
+            began = log.tell()
+            self._process = self._spawn(log)
+        try:
+            self.url = _await_ready(self._process)
+        except BaseException as error:
+            self.stop()
+            if isinstance(error, CloudError):
+                raise CloudError(f"{error}: {self._explanation(began)}") from None
+            raise
+
+    def stop(self) -> None:
+        """Stop it gracefully; kill it when it does not."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                with suppress(OSError):
+                    stream.close()
+
+    def kill(self) -> None:
+        """Kill it, as a crash of the machine would."""
+        if self._process:
+            self._process.kill()
+            self.stop()
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "localcloud.host",
+            "--app",
+            str(self.command.app),
+            "--port",
+            str(self.command.port),
+            "--watch-parent",
+        ]
+        command += ["--keys", str(self.command.keys), "--state", str(self.command.folder)]
+        path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH", ""))))
+        environment = {**_machine(os.environ), **self.command.environment, "PYTHONPATH": path}
+        # A process group of its own keeps the terminal's Ctrl-C from it: the supervisor decides in which order things end.
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, process_group=0
+        )
+
+    def _explanation(self, began: int) -> str:
+        with self.command.log.open("rb") as log:
+            log.seek(began)
+            lines = log.read().decode(errors="replace").splitlines()
+        reasons = [line.removeprefix("host: ") for line in lines if line.startswith("host: ")]
+        return f"{reasons[-1] if reasons else 'it said nothing'} (the whole log: {self.command.log})"
+
+
+def _machine(environment: Mapping[str, str]) -> dict[str, str]:
+    """This machine's environment without settings of Azure's, which are some other app's; its proxies know nothing of what is here."""
+    own = {name: value for name, value in environment.items() if not name.startswith(FOREIGN)}
+    return {**own, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+
+
+def _await_ready(process: subprocess.Popen[str]) -> str:
+    """The address of its ready line. Reading goes on in a thread, so that the child never blocks on a full pipe."""
+    found: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        with suppress(ValueError, OSError):
+            for line in process.stdout or ():
+                if match := READY.match(line):
+                    found.put(match.group(1))
+        found.put("")
+
+    threading.Thread(target=read, daemon=True, name="host-output").start()
+    try:
+        url = found.get(timeout=START_TIMEOUT)
+    except queue.Empty:
+        raise CloudError(f"the Functions host was not ready after {START_TIMEOUT:.0f} s") from None
+    if not url:
+        raise CloudError("the Functions host did not start")
+    return url

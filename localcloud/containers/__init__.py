@@ -1,0 +1,7 @@
+"""What runs the containers of the local cloud."""
+
+from localcloud.containers.images import Image, ImageMap, ImageMapError
+from localcloud.containers.processes import ProcessRuntime
+from localcloud.containers.runtime import Container, Launch, Runtime
+
+__all__ = ["Container", "Image", "ImageMap", "ImageMapError", "Launch", "ProcessRuntime", "Runtime"]

@@ -1,0 +1,39 @@
+"""What ARM asks of whatever runs its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """One start of one container. An empty command means the image's own."""
+
+    group: str
+    container: str
+    image: str
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str]
+
+
+class Container(Protocol):
+    """A container that has been started."""
+
+    def log(self) -> bytes:
+        """Standard output and error so far; each line begins with a stamp (see `logs`)."""
+
+    def stop(self, grace: float) -> None:
+        """Ask it to end and, after `grace` real seconds, make it; returns at once. Its files and log are removed."""
+
+
+class Runtime(Protocol):
+    def has(self, image: str) -> bool:
+        """Whether the image could be pulled."""
+
+    def start(self, launch: Launch, ended: Callable[[int], None]) -> Container:
+        """Start a container; `ended` gets its exit code, on another thread, unless it was stopped before."""
+
+    def close(self) -> None:
+        """Kill all that runs."""

@@ -1,0 +1,113 @@
+"""Timer schedules: NCRONTAB, six fields (five mean second 0), or a time span for a constant interval. In UTC."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from croniter import croniter
+
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+#: name, lowest, highest value, names of the values from the lowest on
+FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
+    ("second", 0, 59, []),
+    ("minute", 0, 59, []),
+    ("hour", 0, 23, []),
+    ("day", 1, 31, []),
+    ("month", 1, 12, MONTHS),
+    ("day of the week", 0, 6, DAYS),
+)
+ITEM = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?")
+
+
+class Schedule(Protocol):
+    """When a timer fires."""
+
+    @property
+    def is_frequent(self) -> bool:
+        """Whether it fires more than once a minute: then the host does not keep its status."""
+
+    def next(self, after: datetime) -> datetime:
+        """The first occurrence strictly after this moment."""
+
+
+@dataclass(frozen=True)
+class CronSchedule:
+    """Points in time; day of the month and day of the week must both match (Vixie cron would take either)."""
+
+    expression: str
+
+    @property
+    def is_frequent(self) -> bool:
+        """Whether two occurrences are less than a minute apart."""
+        first = self.next(datetime(2026, 1, 1, tzinfo=UTC))
+        return self.next(first) - first < timedelta(minutes=1)
+
+    def next(self, after: datetime) -> datetime:
+        """The first occurrence strictly after this moment."""
+        cron = croniter(self.expression, after.astimezone(UTC), day_or=False, second_at_beginning=True)
+        return datetime.fromtimestamp(cron.get_next(float), UTC)
+
+
+@dataclass(frozen=True)
+class IntervalSchedule:
+    """A constant interval from one run to the next."""
+
+    interval: timedelta
+
+    @property
+    def is_frequent(self) -> bool:
+        """Whether it is shorter than a minute."""
+        return self.interval < timedelta(minutes=1)
+
+    def next(self, after: datetime) -> datetime:
+        """One interval later."""
+        return after + self.interval
+
+
+def parse_schedule(text: str) -> Schedule:
+    """The schedule that a timer binding names; raises ValueError saying which part is wrong."""
+    fields = text.split()
+    if len(fields) == 1 and (found := re.fullmatch(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})", text.strip())):
+        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return IntervalSchedule(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
+    if len(fields) == 5:
+        fields = ["0", *fields]
+    if len(fields) != 6:
+        raise ValueError(f"the schedule {text!r} has {len(fields)} fields, NCRONTAB has six: second minute hour day month weekday")
+    checked = [_field(value, *field) for value, field in zip(fields, FIELDS, strict=True)]
+    return CronSchedule(" ".join(checked))
+
+
+def _field(text: str, name: str, low: int, high: int, names: list[str]) -> str:
+    return ",".join(_item(item, name, low, high, names) for item in text.split(","))
+
+
+def _item(text: str, name: str, low: int, high: int, names: list[str]) -> str:
+    found = ITEM.fullmatch(text)
+    if not found or (found["first"] == "*" and found["last"]) or found["step"] == "0":
+        raise ValueError(f"NCRONTAB does not know {text!r} as {name}")
+    if found["first"] == "*":
+        return text
+    first = _number(found["first"], name, low, high, names)
+    last = _number(found["last"], name, low, high, names) if found["last"] else None
+    if last is not None and last < first:
+        first, last = last, first  # NCrontab turns a range that runs backwards around
+    if last is None and found["step"]:
+        last = high
+    ends = "" if last is None else f"-{last}"
+    return f"{first}{ends}" + (f"/{found['step']}" if found["step"] else "")
+
+
+def _number(text: str, name: str, low: int, high: int, names: list[str]) -> int:
+    if text.isdigit():
+        number = int(text)
+    else:
+        matches = [index + low for index, known in enumerate(names) if text.lower().startswith(known)]
+        number = matches[0] if matches else -1
+    if not low <= number <= high:
+        raise ValueError(f"{text!r} is not a {name}: {low} to {high}" + (f" or {names[0]} to {names[-1]}" if names else ""))
+    return number

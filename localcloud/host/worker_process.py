@@ -1,0 +1,103 @@
+"""One worker process as the host sees it: started, asked to run functions, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from .protocol import Finished, FunctionInfo, Indexed, IndexFailed, Invoke, Trigger, decode_to_host, frame, read_frame
+from .settings import HostError, HostSettings
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LOG_LEVELS = {
+    "trace": "DEBUG",
+    "debug": "DEBUG",
+    "information": "INFO",
+    "warning": "WARNING",
+    "error": "ERROR",
+    "critical": "CRITICAL",
+    "none": "CRITICAL",
+}
+
+
+class WorkerProcess:
+    """A worker that has indexed the app. `start` makes one; `ended` is done when the process is gone."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, functions: list[FunctionInfo]
+    ) -> None:
+        self.functions = functions
+        self.pending: dict[str, asyncio.Future[Finished]] = {}
+        self._process = process
+        self._writer = writer
+        self.ended = asyncio.create_task(self._read(reader))
+
+    @classmethod
+    async def start(cls, settings: HostSettings) -> WorkerProcess:
+        """A worker for the app; raises HostError with the app's own error when it cannot be indexed."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = _spawn(settings, theirs.fileno())
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        message = await read_frame(reader)
+        indexed = decode_to_host(message) if message else IndexFailed("the worker process ended before it had loaded it")
+        if isinstance(indexed, Indexed):
+            return cls(process, reader, writer, indexed.functions)
+        writer.close()
+        process.kill()
+        await asyncio.to_thread(process.wait)
+        raise HostError(_explained(indexed))
+
+    async def invoke(self, function: str, trigger: Trigger) -> Finished:
+        """Run the function; also ends, with an error, when the process does."""
+        request = Invoke(uuid.uuid4().hex, function, trigger)
+        future: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
+        self.pending[request.id] = future
+        try:
+            self._writer.write(frame(request))
+            return await future
+        finally:
+            del self.pending[request.id]
+
+    def kill(self) -> None:
+        """End the process without a word; what runs in it fails."""
+        self._process.kill()
+
+    async def _read(self, reader: asyncio.StreamReader) -> int:
+        while (message := await read_frame(reader)) is not None:
+            finished = decode_to_host(message)
+            if isinstance(finished, Finished):
+                self._settle(finished)
+        self._writer.close()
+        code = await asyncio.to_thread(self._process.wait)
+        for identifier in list(self.pending):
+            self._settle(Finished(identifier, error=f"the worker process ended (exit code {code})"))
+        return code
+
+    def _settle(self, finished: Finished) -> None:
+        future = self.pending.get(finished.id)
+        if future and not future.done():
+            future.set_result(finished)
+
+
+def _spawn(settings: HostSettings, descriptor: int) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(part for part in (str(CHECKOUT), settings.environment.get("PYTHONPATH", "")) if part)
+    level = LOG_LEVELS.get(settings.log_level.lower(), "INFO")
+    return subprocess.Popen(
+        [sys.executable, "-m", "localcloud.host.worker", str(settings.app), str(descriptor)],
+        env={**settings.environment, "PYTHONPATH": path, "LOCALCLOUD_LOG_LEVEL": level},
+        cwd=settings.app,
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _explained(message: object) -> str:
+    if not isinstance(message, IndexFailed):
+        return "the worker process does not speak the host's protocol"
+    return f"the function app cannot be loaded: {message.error}\n{message.traceback}".rstrip()

@@ -1,0 +1,79 @@
+"""The real things that the contract suites hold the fakes against: Azurite over TLS, reached with a managed identity's token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadme.credentials import managed_identity
+from loadme.storage import Account
+from localcloud.azurite import Azurite
+from localcloud.certificates import Authority
+from localcloud.identity import create_app
+from localcloud.servers import ThreadedServer
+from localcloud.tokens import Identity, TokenSigner
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+TENANT = "22222222-2222-4222-8222-222222222222"
+SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
+APP = Identity(
+    name="loadme-app",
+    resource_id=f"/subscriptions/{SUBSCRIPTION}/resourceGroups/loadme-management/providers/Microsoft.ManagedIdentity/userAssignedIdentities/loadme-app",
+    client_id="33333333-3333-4333-8333-333333333333",
+    principal_id="44444444-4444-4444-8444-444444444444",
+)
+SECRET = "the-app's-header"
+
+
+def no_identities(group: str) -> list[Identity]:
+    """No container group has any."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def signer() -> TokenSigner:
+    return TokenSigner(TENANT, time.time)
+
+
+@pytest.fixture(scope="session")
+def credential(signer: TokenSigner) -> Iterator[TokenCredential]:
+    """A genuine ManagedIdentityCredential that gets its tokens from our App Service endpoint."""
+    with ThreadedServer(create_app(signer, APP, SECRET, no_identities)) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IDENTITY_ENDPOINT", f"{server.url}/msi/token")
+        patch.setenv("IDENTITY_HEADER", SECRET)
+        with managed_identity() as credential:
+            yield credential
+
+
+@pytest.fixture(scope="session")
+def azurite(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    with Azurite(tmp_path_factory.mktemp("azurite"), authority.certificate, authority.key) as azurite:
+        yield azurite
+
+
+@pytest.fixture(scope="session")
+def account(azurite: Azurite, authority: Authority, credential: TokenCredential) -> Account:
+    """The storage account by its endpoints and the app's identity."""
+    return Account(
+        blob_endpoint=azurite.blob_url,
+        queue_endpoint=azurite.queue_url,
+        table_endpoint=azurite.table_url,
+        credential=credential,
+        ca_file=str(authority.ca),
+    )
+
+
+@pytest.fixture(scope="session")
+def keyed_account(azurite: Azurite, authority: Authority) -> Account:
+    """The same account by a connection string."""
+    return Account(connection_string=azurite.connection_string, ca_file=str(authority.ca))

@@ -1,0 +1,354 @@
+"""What AzureArm makes of ARM's answers, over TLS and with a token: the answers are those that Azure was seen to give."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from loadme.arm import ArmError, AzureArm, ContainerState, Deployment
+from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Unavailable
+from localcloud.certificates import Authority
+from localcloud.servers import ThreadedServer
+from localcloud.tokens import TokenSigner
+from tests.contract.conftest import APP, SUBSCRIPTION
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+SPEC = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/loadme-management/providers/Microsoft.Resources/templateSpecs/group/versions/1.0"
+GROUPS = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/loadme-containers/providers/microsoft.containerinstance/containergroups"
+DEPLOYMENTS = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/loadme-containers/providers/microsoft.resources/deployments"
+LOGS = f"{GROUPS}/lm-x/containers/lm-x/logs"
+
+Answer = tuple[int, Any, dict[str, str]]
+
+
+@dataclass
+class Script:
+    """Answers each `METHOD path` with what it was given, again and again the last of it; keeps what it was asked."""
+
+    answers: defaultdict[str, list[Answer]] = field(default_factory=lambda: defaultdict(list))
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+
+    def on(self, call: str, status: int, body: Any = None, **headers: str) -> None:
+        self.answers[call.lower()].append((status, body, {name.replace("_", "-"): value for name, value in headers.items()}))
+
+    async def answer(self, request: Request) -> Response:
+        call = f"{request.method} {request.url.path}"
+        self.asked.append((call, json.loads(await request.body() or b"null")))
+        self.tokens.append(request.headers["authorization"].removeprefix("Bearer "))
+        script = self.answers[call.lower()]
+        status, body, headers = script.pop(0) if len(script) > 1 else script[0]
+        return Response(json.dumps(body) if body is not None else b"", status, headers, "application/json")
+
+
+def an_error(code: str, message: str = "It is so.", **more: Any) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message} | more}
+
+
+@pytest.fixture(scope="module")
+def server(authority: Authority) -> Iterator[tuple[Script, str]]:
+    """The script and the URL where it answers."""
+    script = Script()
+    app = Starlette(routes=[Route("/{path:path}", script.answer, methods=["GET", "PUT", "POST", "DELETE"])])
+    with ThreadedServer(app, ssl_cert=authority.certificate, ssl_key=authority.key) as running:
+        yield script, running.url
+
+
+@dataclass
+class World:
+    """An AzureArm and the script of its ARM."""
+
+    arm: AzureArm
+    script: Script
+
+
+@pytest.fixture
+def world(server: tuple[Script, str], authority: Authority, credential: TokenCredential) -> Iterator[World]:
+    script, url = server
+    for kept in (script.answers, script.asked, script.tokens):
+        kept.clear()
+    with closing(AzureArm(credential, SUBSCRIPTION, "loadme-containers", endpoint=url, ca_file=str(authority.ca))) as arm:
+        yield World(arm, script)
+
+
+def test_arm_is_asked_with_a_token_of_the_apps_identity(world: World, signer: TokenSigner) -> None:
+    world.script.on(f"GET {GROUPS}/lm-x", 404, an_error("ResourceNotFound"))
+
+    world.arm.group("lm-x")
+
+    claims = signer.verify(world.script.tokens[0], "https://management.azure.com/")
+    assert claims["oid"] == APP.principal_id
+
+
+def test_a_deployment_is_a_put_of_the_template_spec_that_is_not_waited_for(world: World) -> None:
+    world.script.on(
+        f"PUT {DEPLOYMENTS}/lm-x", 201, {"properties": {"provisioningState": "Accepted"}}, azure_asyncoperation="https://127.0.0.1:1/x"
+    )
+
+    world.arm.deploy("lm-x", SPEC, {"name": "lm-x", "cpu": 1.5, "secrets": {"token": "t"}}, {"loadme-run": "r"})
+
+    ((_, body),) = world.script.asked
+    assert body == {
+        "properties": {
+            "mode": "Incremental",
+            "templateLink": {"id": SPEC},
+            "parameters": {"name": {"value": "lm-x"}, "cpu": {"value": 1.5}, "secrets": {"value": {"token": "t"}}},
+        },
+        "tags": {"loadme-run": "r"},
+    }
+
+
+def test_a_deployment_that_is_active_already_is_left_alone(world: World) -> None:
+    world.script.on(f"PUT {DEPLOYMENTS}/lm-x", 409, an_error("DeploymentActive"))
+
+    world.arm.deploy("lm-x", SPEC, {})
+
+
+def test_a_deployment_is_sent_once_whatever_happens(world: World) -> None:
+    world.script.on(f"PUT {DEPLOYMENTS}/lm-x", 504, an_error("GatewayTimeout"))
+
+    with pytest.raises(Unavailable, match="GatewayTimeout"):
+        world.arm.deploy("lm-x", SPEC, {})
+
+    assert len(world.script.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (400, "InvalidTemplate", Terminal),
+        (401, "InvalidAuthenticationToken", Terminal),
+        (403, "AuthorizationFailed", Terminal),
+        (404, "ResourceGroupNotFound", Absent),
+        (409, "DeploymentQuotaExceeded", Retryable),
+        (412, "PreconditionFailed", Conflict),
+        (429, "SubscriptionRequestsThrottled", Retryable),
+        (500, "InternalServerError", Unavailable),
+        (503, "ServiceUnavailable", Unavailable),
+    ],
+)
+def test_a_refused_deployment_says_whether_to_try_again(world: World, status: int, code: str, error: type[LoadmeError]) -> None:
+    world.script.on(f"PUT {DEPLOYMENTS}/lm-x", status, an_error(code, "Because of it."))
+
+    with pytest.raises(error, match=f"deploying lm-x: {code}: .*Because of it.") as raised:
+        world.arm.deploy("lm-x", SPEC, {})
+
+    assert type(raised.value) is error
+    assert getattr(raised.value, "code", code) in (code, "")
+
+
+@pytest.mark.parametrize(
+    ("headers", "after"),
+    [
+        ({"retry_after": "37"}, 37.0),
+        ({"retry_after": formatdate(time.time() + 600, usegmt=True)}, 600.0),
+        ({"retry_after": "soon"}, 10.0),
+        ({}, 10.0),
+    ],
+    ids=["seconds", "date", "nonsense", "none"],
+)
+def test_throttling_is_not_waited_for_but_told_to_the_caller(world: World, headers: dict[str, str], after: float) -> None:
+    world.script.on(f"GET {GROUPS}/lm-x", 429, an_error("SubscriptionRequestsThrottled"), **headers)
+    begin = time.monotonic()
+
+    with pytest.raises(Retryable) as raised:
+        world.arm.group("lm-x")
+
+    assert time.monotonic() - begin < 3
+    assert raised.value.after == pytest.approx(after, abs=60 if after > 60 else 0)
+    assert len(world.script.asked) == 1
+
+
+def test_a_read_is_tried_again_after_an_outage(world: World) -> None:
+    world.script.on(f"GET {DEPLOYMENTS}/lm-x", 503, an_error("ServiceUnavailable"), retry_after="60")
+    world.script.on(f"GET {DEPLOYMENTS}/lm-x", 200, {"name": "lm-x", "properties": {"provisioningState": "Running"}})
+    begin = time.monotonic()
+
+    assert world.arm.deployment("lm-x") == Deployment("lm-x", "Running")
+
+    assert time.monotonic() - begin < 5
+
+
+def test_an_arm_that_does_not_answer_is_unavailable(credential: TokenCredential) -> None:
+    arm = AzureArm(credential, SUBSCRIPTION, "loadme-containers", endpoint="https://127.0.0.1:1")
+    with closing(arm), pytest.raises(Unavailable):
+        arm.deploy("lm-x", SPEC, {})
+
+
+def test_a_failed_deployment_tells_the_whole_cause(world: World) -> None:
+    inner = {"code": "ContainerGroupQuotaReached", "message": "quota 'StandardCores' exceeded"}
+    error = {"code": "DeploymentFailed", "message": "At least one…", "details": [{"code": "Conflict", "message": "x", "details": [inner]}]}
+    world.script.on(f"GET {DEPLOYMENTS}/lm-x", 200, {"properties": {"provisioningState": "Failed", "error": error}})
+
+    found = world.arm.deployment("lm-x")
+
+    assert found is not None
+    assert found.is_over
+    cause = ArmError("ContainerGroupQuotaReached", "quota 'StandardCores' exceeded")
+    assert found.error == ArmError("DeploymentFailed", "At least one…", (ArmError("Conflict", "x", (cause,)),))
+
+
+def test_a_deployment_that_does_not_exist_is_none_and_deleted(world: World) -> None:
+    for method in ("GET", "DELETE"):
+        world.script.on(f"{method} {DEPLOYMENTS}/lm-x", 404, an_error("DeploymentNotFound"))
+
+    assert world.arm.deployment("lm-x") is None
+    world.arm.delete_deployment("lm-x")
+
+
+def test_the_deletion_of_a_deployment_is_not_waited_for(world: World) -> None:
+    world.script.on(f"DELETE {DEPLOYMENTS}/lm-x", 202, location="https://127.0.0.1:1/operationresults/x")
+
+    world.arm.delete_deployment("lm-x")
+
+
+def a_container(**view: Any) -> dict[str, Any]:
+    resources = {"requests": {"memoryInGB": 1.0, "cpu": 1.0}}
+    more = {"instanceView": view} if view else {}
+    return {"name": "lm-x", "properties": {"image": "i", "resources": resources, "environmentVariables": [], "ports": []} | more}
+
+
+def a_group(state: str | None, **view: Any) -> dict[str, Any]:
+    properties: dict[str, Any] = {"provisioningState": "Succeeded", "osType": "Linux", "isCustomProvisioningTimeout": False}
+    properties["containers"] = [a_container(**view)]
+    if state:
+        properties["instanceView"] = {"events": [], "state": state}
+    return {"name": "lm-x", "location": "westeurope", "tags": {"loadme-run": "r"}, "properties": properties}
+
+
+def test_a_group_whose_container_failed(world: World) -> None:
+    state = {
+        "state": "Terminated",
+        "startTime": "2023-05-05T00:17:16.185Z",
+        "exitCode": 2,
+        "finishTime": "2023-05-05T00:17:20.866Z",
+        "detailStatus": "Error",
+    }
+    event = {"count": 1, "name": "Pulling", "message": 'pulling image "i"', "type": "Normal"}
+    world.script.on(f"GET {GROUPS}/lm-x", 200, a_group("Failed", restartCount=0, currentState=state, events=[event]))
+
+    found = world.arm.group("lm-x")
+
+    assert found is not None
+    assert (found.state, found.provisioning_state, found.tags) == ("Failed", "Succeeded", {"loadme-run": "r"})
+    began = datetime(2023, 5, 5, 0, 17, 16, 185000, tzinfo=UTC)
+    ended = datetime(2023, 5, 5, 0, 17, 20, 866000, tzinfo=UTC)
+    assert found.containers["lm-x"] == ContainerState("Terminated", 2, began, ended, "Error", 0, ('Pulling: pulling image "i"',))
+
+
+def test_a_group_that_is_pending_has_containers_without_a_state(world: World) -> None:
+    world.script.on(f"GET {GROUPS}/lm-x", 200, a_group("Pending"))
+
+    found = world.arm.group("lm-x")
+
+    assert found is not None
+    assert found.containers == {"lm-x": ContainerState()}
+
+
+def test_a_stopped_container_has_no_exit_code(world: World) -> None:
+    state = {"state": "Terminated", "finishTime": "2024-10-01T00:00:00Z", "detailStatus": "Container stopped per client request"}
+    world.script.on(f"GET {GROUPS}/lm-x", 200, a_group("Stopped", restartCount=0, currentState=state))
+
+    found = world.arm.group("lm-x")
+
+    assert found is not None
+    assert found.containers["lm-x"].exit_code is None
+    assert found.containers["lm-x"].started_at is None
+
+
+@pytest.mark.parametrize(
+    ("code", "headers"),
+    [("ResourceNotFound", {"x_ms_failure_cause": "gateway"}), ("ContainerGroupNotFound", {})],
+    ids=["the gateway's", "the provider's"],
+)
+def test_both_kinds_of_404_say_that_the_group_does_not_exist(world: World, code: str, headers: dict[str, str]) -> None:
+    for call in (f"GET {GROUPS}/lm-x", f"DELETE {GROUPS}/lm-x", f"GET {LOGS}"):
+        world.script.on(call, 404, an_error(code), **headers)
+
+    assert world.arm.group("lm-x") is None
+    assert world.arm.logs("lm-x", "lm-x") is None
+    world.arm.delete_group("lm-x")
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, a_group("Running")), (202, None), (204, None)])
+def test_a_group_is_deleted_without_waiting(world: World, status: int, body: Any) -> None:
+    world.script.on(f"DELETE {GROUPS}/lm-x", status, body)
+
+    world.arm.delete_group("lm-x")
+
+    assert len(world.script.asked) == 1
+
+
+def test_a_group_in_transition_is_deleted_later(world: World) -> None:
+    world.script.on(f"DELETE {GROUPS}/lm-x", 409, an_error("ContainerGroupTransitioning"))
+
+    with pytest.raises(Retryable) as raised:
+        world.arm.delete_group("lm-x")
+
+    assert raised.value.code == "ContainerGroupTransitioning"
+    assert raised.value.after > 0
+
+
+def test_a_log_is_read_whole_or_its_tail(world: World) -> None:
+    world.script.on(f"GET {LOGS}", 200, {"content": "a\nb\n"})
+
+    assert world.arm.logs("lm-x", "lm-x") == "a\nb\n"
+    assert world.arm.logs("lm-x", "lm-x", tail=2) == "a\nb\n"
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "ContainerGroupStopped"), (409, "ContainerLogNotAvailable")])
+def test_a_log_that_cannot_be_read_is_none(world: World, status: int, code: str) -> None:
+    world.script.on(f"GET {LOGS}", status, an_error(code))
+
+    assert world.arm.logs("lm-x", "lm-x") is None
+
+
+def test_the_list_of_groups_has_all_pages(world: World, server: tuple[Script, str]) -> None:
+    world.script.on(f"GET {GROUPS}", 200, {"value": [a_group(None)], "nextLink": f"{server[1]}{GROUPS}?page=2"})
+    world.script.on(f"GET {GROUPS}", 200, {"value": [a_group(None) | {"name": "lm-y"}]})
+
+    found = list(world.arm.groups())
+
+    assert [(group.name, group.state) for group in found] == [("lm-x", ""), ("lm-y", "")]
+
+
+def test_a_template_specs_parameters_are_read(world: World) -> None:
+    declared = {
+        "containerName": {"type": "String"},
+        "cpu": {"type": "int", "defaultValue": 1},
+        "none": {"type": "string", "defaultValue": None},
+    }
+    body = {"name": "1.0", "location": "westeurope", "properties": {"mainTemplate": {"parameters": declared, "resources": []}}}
+    world.script.on(f"GET {SPEC}", 200, body)
+
+    found = world.arm.template_parameters(SPEC)
+
+    assert [(each.name, each.type, each.has_default) for each in found] == [
+        ("containerName", "string", False),
+        ("cpu", "int", True),
+        ("none", "string", True),
+    ]
+
+
+def test_a_template_spec_that_does_not_exist_is_absent_and_a_malformed_id_is_terminal(world: World) -> None:
+    world.script.on(f"GET {SPEC}", 404, an_error("ResourceNotFound"))
+
+    with pytest.raises(Absent, match=r"reading template spec group 1.0"):
+        world.arm.template_parameters(SPEC)
+    with pytest.raises(Terminal, match="not the resource id of a template spec version"):
+        world.arm.template_parameters("/subscriptions/x/templateSpecs/y")

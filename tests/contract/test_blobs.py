@@ -1,0 +1,105 @@
+"""What every implementation of Blobs does: the fake, and Azure's with an identity and with a connection string."""
+
+from __future__ import annotations
+
+import ssl
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+from loadme.errors import Absent
+from loadme.storage import Account
+from loadme.storage.blobs import AzureBlobs, Blobs
+from localcloud.tokens import TokenSigner
+from tests.contract.conftest import APP
+from tests.fakes.blobs import FakeBlobs
+
+
+def a_container_name() -> str:
+    return f"c{uuid.uuid4().hex}"
+
+
+@pytest.fixture(params=["fake", "azure", "connection string"])
+def blobs(request: pytest.FixtureRequest) -> Iterator[Blobs]:
+    if request.param == "fake":
+        yield FakeBlobs()
+        return
+    account = request.getfixturevalue("account" if request.param == "azure" else "keyed_account")
+    with closing(AzureBlobs(account, a_container_name())) as blobs:
+        yield blobs
+
+
+class TestBlobs:
+    @pytest.mark.parametrize("data", [b"", bytes(range(256)), bytes(5_000_000)], ids=["empty", "binary", "5 MB"])
+    def test_a_blob_is_read_as_it_was_written(self, blobs: Blobs, data: bytes) -> None:
+        blobs.put("runs/a/log.txt", data)
+
+        assert blobs.get("runs/a/log.txt") == data
+
+    def test_put_writes_over_what_is_there(self, blobs: Blobs) -> None:
+        blobs.put("a", b"long, and old")
+        blobs.put("a", b"new")
+
+        assert blobs.get("a") == b"new"
+
+    def test_put_new_leaves_what_is_there(self, blobs: Blobs) -> None:
+        assert blobs.put_new("a", b"first") is True
+        assert blobs.put_new("a", b"second") is False
+
+        assert blobs.get("a") == b"first"
+
+    def test_a_blob_that_does_not_exist_is_absent_even_in_a_container_that_does_not(self, blobs: Blobs) -> None:
+        with pytest.raises(Absent):
+            blobs.get("a")
+        blobs.put("b", b"")
+        with pytest.raises(Absent):
+            blobs.get("a")
+
+    def test_delete_is_done_when_there_is_nothing(self, blobs: Blobs) -> None:
+        blobs.delete("a")
+        blobs.put("a", b"1")
+        blobs.delete("a")
+        blobs.delete("a")
+
+        assert list(blobs.names("")) == []
+
+    def test_names_are_those_with_the_prefix_in_order(self, blobs: Blobs) -> None:
+        assert list(blobs.names("")) == []
+        for name in ("runs/b", "runs/a/2", "runs/a/10", "other"):
+            blobs.put(name, b"x")
+
+        assert list(blobs.names("runs/a/")) == ["runs/a/10", "runs/a/2"]
+        assert list(blobs.names("")) == ["other", "runs/a/10", "runs/a/2", "runs/b"]
+        assert list(blobs.names("nothing")) == []
+
+
+def test_the_content_type_is_what_others_see(account: Account, signer: TokenSigner) -> None:
+    container = a_container_name()
+    with closing(AzureBlobs(account, container)) as blobs:
+        blobs.put("log", "é\n".encode(), content_type="text/plain; charset=utf-8")
+
+    headers = {"Authorization": f"Bearer {signer.sign('https://storage.azure.com', APP)}", "x-ms-version": "2021-12-02"}
+    with httpx.Client(verify=_context(account), headers=headers) as client:
+        answer = client.get(f"{account.blob_endpoint}/{container}/log")
+
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text == "é\n"
+
+
+def test_a_blob_is_not_read_without_a_token(account: Account) -> None:
+    container = a_container_name()
+    with closing(AzureBlobs(account, container)) as blobs:
+        blobs.put("log", b"secret")
+
+    with httpx.Client(verify=_context(account)) as client:
+        answer = client.get(f"{account.blob_endpoint}/{container}/log", headers={"x-ms-version": "2021-12-02"})
+
+    assert answer.status_code in (403, 404)
+    assert "secret" not in answer.text
+
+
+def _context(account: Account) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=account.ca_file)

@@ -1,0 +1,107 @@
+"""An ARM in memory, whose deployments and container groups do what a test tells them.
+
+`deploy` creates at once a deployment that is Running and a group with one container of the same name; `start`, `finish` and
+`fail_deployment` move them on. `errors` is raised first: the next call of a method raises the next of its list.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from loadme.arm import ArmError, ContainerState, Deployment, Group, TemplateParameter, parse_spec_id
+from loadme.errors import Absent, LoadmeError
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+FAILED = "At least one resource deployment operation failed. Please list deployment operations for details."
+PARAMETERS = (TemplateParameter("name", "string", False), TemplateParameter("image", "string", False))
+
+
+class FakeArm:
+    """`starts` counts how often the work of each name was started, `parameters` is what it was last deployed with."""
+
+    def __init__(self, specs: Mapping[str, tuple[TemplateParameter, ...]] | None = None) -> None:
+        self.specs = None if specs is None else dict(specs)
+        self.deployments: dict[str, Deployment] = {}
+        self.container_groups: dict[str, Group] = {}
+        self.contents: dict[str, str] = {}
+        self.parameters: dict[str, dict[str, Any]] = {}
+        self.starts: Counter[str] = Counter()
+        self.errors: defaultdict[str, list[LoadmeError]] = defaultdict(list)
+
+    def _called(self, method: str) -> None:
+        if self.errors[method]:
+            raise self.errors[method].pop(0)
+
+    def template_parameters(self, spec_id: str) -> tuple[TemplateParameter, ...]:
+        self._called("template_parameters")
+        parse_spec_id(spec_id)
+        if self.specs is None:
+            return PARAMETERS
+        if spec_id not in self.specs:
+            raise Absent(f"There is no template spec {spec_id}.")
+        return self.specs[spec_id]
+
+    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
+        self._called("deploy")
+        if name in self.deployments and not self.deployments[name].is_over:
+            return
+        self.starts[name] += 1
+        self.parameters[name] = dict(parameters)
+        self.deployments[name] = Deployment(name, "Running")
+        self.container_groups[name] = Group(name, "Pending", "Pending", {name: ContainerState()}, dict(tags or {}))
+
+    def deployment(self, name: str) -> Deployment | None:
+        self._called("deployment")
+        return self.deployments.get(name)
+
+    def delete_deployment(self, name: str) -> None:
+        self._called("delete_deployment")
+        self.deployments.pop(name, None)
+
+    def group(self, name: str) -> Group | None:
+        self._called("group")
+        return self.container_groups.get(name)
+
+    def logs(self, name: str, container: str, tail: int | None = None) -> str | None:
+        self._called("logs")
+        found = self.container_groups.get(name)
+        if found is None or container not in found.containers or not found.containers[container].state:
+            return None
+        lines = self.contents.get(name, "").splitlines(keepends=True)
+        return "".join(lines if tail is None else lines[-tail:])
+
+    def delete_group(self, name: str) -> None:
+        self._called("delete_group")
+        self.container_groups.pop(name, None)
+        self.contents.pop(name, None)
+
+    def groups(self) -> Iterator[Group]:
+        self._called("groups")
+        return iter([Group(found.name, found.provisioning_state, tags=found.tags) for found in self.container_groups.values()])
+
+    def start(self, name: str, at: datetime = NOW) -> None:
+        """The container runs, and so the deployment has succeeded."""
+        self.deployments[name] = Deployment(name, "Succeeded")
+        self._set(name, "Running", ContainerState("Running", started_at=at))
+
+    def finish(self, name: str, exit_code: int = 0, log: str = "", at: datetime = NOW) -> None:
+        """The container has run and ended."""
+        self.start(name, at)
+        self.contents[name] = log
+        status = "Error" if exit_code else "Completed"
+        state = ContainerState("Terminated", exit_code, at, at, status)
+        self._set(name, "Failed" if exit_code else "Succeeded", state)
+
+    def fail_deployment(self, name: str, code: str, message: str) -> None:
+        """The group cannot be provisioned, as a late quota or image error says."""
+        self.deployments[name] = Deployment(name, "Failed", ArmError("DeploymentFailed", FAILED, (ArmError(code, message),)))
+        self.container_groups[name] = replace(self.container_groups[name], provisioning_state="Failed")
+
+    def _set(self, name: str, state: str, container: ContainerState) -> None:
+        found = self.container_groups[name]
+        containers = dict.fromkeys(found.containers, container)
+        self.container_groups[name] = replace(found, provisioning_state="Succeeded", state=state, containers=containers)

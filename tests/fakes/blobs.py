@@ -1,0 +1,38 @@
+"""A blob container in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadme.errors import Absent
+from loadme.storage.blobs import BYTES
+
+
+class FakeBlobs:
+    """`data` is what it holds, by name, and `types` the content types."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, bytes] = {}
+        self.types: dict[str, str] = {}
+
+    def put(self, name: str, data: bytes, *, content_type: str = BYTES) -> None:
+        self.data[name] = data
+        self.types[name] = content_type
+
+    def put_new(self, name: str, data: bytes) -> bool:
+        if name in self.data:
+            return False
+        self.put(name, data)
+        return True
+
+    def get(self, name: str) -> bytes:
+        if name not in self.data:
+            raise Absent(f"There is no blob {name}.")
+        return self.data[name]
+
+    def delete(self, name: str) -> None:
+        self.data.pop(name, None)
+        self.types.pop(name, None)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        return iter(sorted(name for name in self.data if name.startswith(prefix)))

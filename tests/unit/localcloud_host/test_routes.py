@@ -1,0 +1,70 @@
+"""The host's routing is ASP.NET's, not the one that a Python framework would have."""
+
+import pytest
+
+from localcloud.host.routes import HttpRoute, compile_template, find
+
+
+def a_route(route: str, function: str = "f", methods: tuple[str, ...] = ()) -> HttpRoute:
+    return HttpRoute(function, route, compile_template(route), frozenset(methods), "ANONYMOUS")
+
+
+@pytest.mark.parametrize(
+    ("route", "path", "parameters"),
+    [
+        ("api/runs", "/api/runs", {}),
+        ("api/runs", "/API/Runs/", {}),
+        ("api/runs/{run}", "/api/runs/a%20b", {"run": "a b"}),
+        ("api/runs/{run}", "/api/runs/a%2Fb", {"run": "a/b"}),
+        ("api/runs/{run?}", "/api/runs", {}),
+        ("api/pages/{page=1}", "/api/pages", {"page": "1"}),
+        ("api/pages/{page:int}", "/api/pages/12", {"page": "12"}),
+        ("api/files/{*path}", "/api/files/a/b/c", {"path": "a/b/c"}),
+        ("api/files/{*path}", "/api/files", {}),
+        ("api/v{major:int}.{minor:int}", "/api/v1.2", {"major": "1", "minor": "2"}),
+        ("api/{id:guid}", "/api/0f8fad5b-d9cb-469f-a165-70867728950e", {"id": "0f8fad5b-d9cb-469f-a165-70867728950e"}),
+        ("api/{word:length(2,3)}", "/api/abc", {"word": "abc"}),
+    ],
+)
+def test_a_path_matches_and_gives_its_parameters(route: str, path: str, parameters: dict[str, str]) -> None:
+    assert compile_template(route).match(path) == parameters
+
+
+@pytest.mark.parametrize(
+    ("route", "path"),
+    [
+        ("api/runs", "/api/run"),
+        ("api/runs/{run}", "/api/runs"),
+        ("api/runs/{run}", "/api/runs/a/b"),
+        ("api/pages/{page:int}", "/api/pages/twelve"),
+        ("api/{word:length(2,3)}", "/api/abcd"),
+        ("api/{word:alpha}", "/api/a1"),
+        ("api/{number:range(1,5)}", "/api/6"),
+    ],
+)
+def test_another_path_does_not_match(route: str, path: str) -> None:
+    assert compile_template(route).match(path) is None
+
+
+def test_the_first_route_wins_however_specific_a_later_one_is() -> None:
+    routes = [a_route("api/{anything}", "a"), a_route("api/exact", "b")]
+
+    found = find(routes, "GET", "/api/exact")
+
+    assert found is not None
+    assert found[0].function == "a"
+
+
+def test_a_method_that_a_route_does_not_take_lets_the_next_one_have_the_request() -> None:
+    routes = [a_route("api/runs", "list", ("GET",)), a_route("api/runs", "start", ("POST",))]
+
+    found = find(routes, "POST", "/api/runs")
+
+    assert found is not None
+    assert found[0].function == "start"
+    assert find(routes, "DELETE", "/api/runs") is None
+
+
+def test_an_unknown_constraint_is_an_error() -> None:
+    with pytest.raises(ValueError, match="constraint word is not known"):
+        compile_template("api/{name:word}")

@@ -1,0 +1,286 @@
+"""The commands against an app that answers what it is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.unit.cli_fakes import RUN, FakeApp, World, a_problem, a_run, a_step
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "region": {"type": "string", "default": "westeurope"},
+        "days": {"type": "array"},
+        "year": {"type": "integer"},
+        "deep": {"type": "boolean"},
+        "any": {},
+    },
+    "required": ["year"],
+}
+WORKFLOW = {
+    "name": "report",
+    "description": "Numbers",
+    "schedules": [{"cron": "0 0 2 * * *", "variables": {}}],
+    "steps": ["split", "join"],
+    "variables": SCHEMA,
+}
+
+
+def an_app() -> FakeApp:
+    return FakeApp().on("GET workflows/report", WORKFLOW).on("POST workflows/report/runs", httpx.Response(202, json=a_run("running")))
+
+
+def a_cloud(folder: Path, **more: object) -> Path:
+    (folder / ".localcloud").mkdir()
+    state = {"url": "http://127.0.0.1:7071", "key": "localkey", "pid": 4711, **more}
+    (folder / ".localcloud" / "cloud.json").write_text(json.dumps(state))
+    return folder
+
+
+def test_start_sends_values_typed_as_the_workflow_declares_them() -> None:
+    world = World(an_app())
+    result = world.run("start", "report", "-v", "region=7", "-v", "days=[1,2]", "-v", "year=2012", "-v", "deep=true", "-v", "any=x=y")
+    assert result.exit_code == 0, result.output
+    assert world.app.body("POST workflows/report/runs") == {"region": "7", "days": [1, 2], "year": 2012, "deep": True, "any": "x=y"}
+    assert f"started run {RUN} of report" in result.stdout
+
+
+def test_start_without_values_asks_for_no_types() -> None:
+    world = World(an_app())
+    world.run("start", "report", "--idempotency-key", "k1")
+    assert [one.method for one in world.app.requests] == ["POST"]
+    assert world.app.requests[0].headers["idempotency-key"] == "k1"
+    assert world.app.requests[0].headers["x-functions-key"] == "secret"
+
+
+def test_start_names_every_value_that_is_wrong_and_starts_nothing() -> None:
+    world = World(an_app())
+    result = world.run("start", "report", "-v", "year=soon", "-v", "deep=1", "-v", "loose", "-v", "region=@/no/such/file")
+    assert result.exit_code == 2
+    for part in ("year: 'soon' is no integer", "deep: '1' is no boolean", "'loose' is not NAME=VALUE", "/no/such/file"):
+        assert part in result.stderr
+    assert not world.app.sent("POST workflows/report/runs")
+
+
+def test_a_value_can_come_from_a_file_and_begin_with_an_at_sign(tmp_path: Path) -> None:
+    (tmp_path / "days.json").write_text("[3]\n")
+    world = World(an_app())
+    world.run("start", "report", "-v", f"days=@{tmp_path / 'days.json'}", "-v", "region=@@home")
+    assert world.app.body("POST workflows/report/runs") == {"days": [3], "region": "@home"}
+
+
+def test_variables_come_from_standard_input_and_v_wins() -> None:
+    world = World(an_app())
+    result = world.run("start", "report", "--variables", "-", "-v", "year=2", stdin='{"year": 1, "region": "x"}')
+    assert result.exit_code == 0
+    assert world.app.body("POST workflows/report/runs") == {"year": 2, "region": "x"}
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", ""])
+def test_variables_that_are_no_json_object_are_refused(text: str) -> None:
+    result = World(an_app()).run("start", "report", "--variables", "-", stdin=text)
+    assert result.exit_code == 2
+    assert "object of variables" in result.stderr
+
+
+def test_a_problem_is_shown_with_each_field_and_its_hint() -> None:
+    errors = (
+        {"field": "year", "message": "is required", "hint": "give an integer"},
+        {"field": "yaer", "message": "is unknown", "hint": ""},
+    )
+    app = FakeApp().on("POST workflows/report/runs", a_problem(400, "Bad variables", "2 variables are wrong", *errors))
+    result = World(app).run("start", "report")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == "loadme: Bad variables: 2 variables are wrong\n  year: is required (give an integer)\n  yaer: is unknown\n"
+
+
+def test_a_refused_key_says_where_it_came_from(tmp_path: Path) -> None:
+    app = FakeApp().on("GET workflows", httpx.Response(401))
+    assert "came from --key or LOADME_KEY" in World(app).run("workflows").stderr
+    assert "give --key or set LOADME_KEY" in World(app).run("workflows", key="").stderr
+    local = World(app, folder=a_cloud(tmp_path)).run("workflows", url=None, key="")
+    assert f"came from {tmp_path / '.localcloud' / 'cloud.json'}" in local.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (httpx.ConnectError("refused"), "nothing answers at http://app.test"),
+        (httpx.ReadTimeout(""), "did not answer (ReadTimeout)"),
+        (httpx.Response(404), "is http://app.test a loadme function app of this version?"),
+        (httpx.Response(500), "the function app failed (HTTP 500)"),
+        (httpx.Response(302), "answered HTTP 302"),
+        (httpx.Response(200, text="<html>"), "is http://app.test a loadme function app?"),
+        (httpx.Response(200, json=[1]), "is http://app.test a loadme function app?"),
+    ],
+)
+def test_trouble_with_the_app_is_one_clear_message(answer: httpx.Response | Exception, said: str) -> None:
+    result = World(FakeApp().on("GET workflows", answer)).run("workflows")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+def test_the_local_cloud_is_found_from_a_folder_below(tmp_path: Path) -> None:
+    below = a_cloud(tmp_path) / "workflows" / "weather"
+    below.mkdir(parents=True)
+    world = World(FakeApp().on("GET workflows", {"workflows": [], "broken": []}), folder=below)
+    assert world.run("workflows", url=None, key="").exit_code == 0
+    assert str(world.app.requests[0].url) == "http://127.0.0.1:7071/api/workflows"
+    assert world.app.requests[0].headers["x-functions-key"] == "localkey"
+
+
+def test_a_local_cloud_that_died_is_named_and_not_asked(tmp_path: Path) -> None:
+    world = World(folder=a_cloud(tmp_path), alive=lambda pid: pid != 4711)
+    result = world.run("runs", url=None, key="")
+    assert result.exit_code == 2
+    assert f"the local cloud of {tmp_path} is not running any more (process 4711 is gone)" in result.stderr
+    assert "make cloud" in result.stderr
+    assert world.app.requests == []
+
+
+@pytest.mark.parametrize("state", ["{", "[]", '{"url": "http://127.0.0.1:1"}', '{"url": "u", "key": "k", "pid": "x"}'])
+def test_a_state_file_that_makes_no_sense_is_named(tmp_path: Path, state: str) -> None:
+    (tmp_path / ".localcloud").mkdir()
+    (tmp_path / ".localcloud" / "cloud.json").write_text(state)
+    result = World(folder=tmp_path).run("runs", url=None, key="")
+    assert result.exit_code == 2
+    assert "cloud.json" in result.stderr
+
+
+@pytest.mark.parametrize("url", ["http://app.test/api/", "http://app.test/", "http://app.test/api"])
+def test_an_address_may_carry_the_route_prefix(url: str) -> None:
+    world = World(FakeApp().on("GET workflows", {"workflows": [], "broken": []}))
+    assert world.run("workflows", "--url", url).exit_code == 0
+
+
+def test_an_address_without_a_scheme_is_refused() -> None:
+    result = World().run("workflows", "--url", "app.test")
+    assert result.exit_code == 2
+    assert "'app.test' is no address" in result.stderr
+
+
+def test_without_any_cloud_the_way_to_one_is_told() -> None:
+    result = World().run("runs", url=None, key="")
+    assert result.exit_code == 2
+    assert result.stderr == "loadme: no function app to talk to: start the local cloud with `make cloud`, or give --url\n"
+
+
+def test_runs_are_paged_up_to_the_limit() -> None:
+    first, second = [a_run(id=f"a{n}") for n in range(2)], [a_run(id=f"b{n}") for n in range(2)]
+    app = FakeApp().on("GET runs", {"runs": first, "continuation": "next"}, {"runs": second, "continuation": "more"})
+    world = World(app)
+    result = world.run("runs", "--limit", "3", "--workflow", "report", "--status", "failed", "--json")
+    assert [run["id"] for run in json.loads(result.stdout)["runs"]] == ["a0", "a1", "b0"]
+    assert dict(app.requests[0].url.params) == {"workflow": "report", "status": "failed", "limit": "3"}
+    assert app.requests[1].url.params["continuation"] == "next"
+    assert len(app.requests) == 2
+
+
+def test_all_runs_are_read_to_the_last_page() -> None:
+    app = FakeApp().on(
+        "GET runs", {"runs": [a_run(id="a")], "continuation": "n"}, {"runs": [a_run("failed", id="b")], "continuation": None}
+    )
+    lines = World(app).run("runs", "--all").stdout.splitlines()
+    assert lines[0].split() == ["run", "workflow", "status", "created", "took"]
+    assert lines[1].split() == ["a", "report", "✓", "succeeded", "2026-11-22", "12:00:00", "3.0", "s"]
+    assert lines[2].split()[3] == "failed"
+
+
+def test_show_explains_a_failure() -> None:
+    error = {
+        "kind": "exit_code",
+        "message": "The container ended with exit code 3.",
+        "exit_code": 3,
+        "step": "split",
+        "details": ["Error: [red]boom[/red]"],
+        "log": ["Traceback", "KeyError: 'day'\x1b[2J"],
+        "hint": "look at the data",
+    }
+    run = a_run("failed", a_step(status="failed", error=error), a_step("join", "skipped"), error=error, variables={"year": 2012})
+    result = World(FakeApp().on(f"GET runs/{RUN}", run)).run("show", RUN)
+    assert result.exit_code == 0
+    for part in (
+        "✗ failed",
+        "– skipped",
+        "year = 2012",
+        "step split failed: The container ended with exit code 3.",
+        "exit code: 3",
+        "Azure says: Error: [red]boom[/red]",
+        "| KeyError: 'day'",
+        "what to do: look at the data",
+        f"the whole log: loadme logs {RUN} split",
+    ):
+        assert part in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_latest_is_the_newest_run() -> None:
+    app = FakeApp().on("GET runs", {"runs": [a_run()], "continuation": None}).on(f"GET runs/{RUN}", a_run())
+    result = World(app).run("show", "@latest", "--json")
+    assert json.loads(result.stdout)["id"] == RUN
+    none = World(FakeApp().on("GET runs", {"runs": [], "continuation": None})).run("show", "@latest")
+    assert (none.exit_code, none.stderr) == (2, "loadme: there is no run yet: start one with `loadme start WORKFLOW`\n")
+
+
+def test_workflows_are_listed_with_their_variables_and_the_broken_files() -> None:
+    broken = [{"file": "bad.yaml", "errors": [{"path": "steps.a", "message": "unknown key", "hint": "did you mean image?"}]}]
+    result = World(FakeApp().on("GET workflows", {"workflows": [WORKFLOW], "broken": broken})).run("workflows")
+    for part in (
+        "report  Numbers",
+        "split, join",
+        "0 0 2 * * *",
+        "region: string = westeurope",
+        "year: integer (required)",
+        "bad.yaml is broken",
+        "steps.a: unknown key (did you mean image?)",
+    ):
+        assert part in result.stdout
+
+
+def test_a_log_is_printed_as_it_is_and_as_json() -> None:
+    app = FakeApp().on(f"GET runs/{RUN}", a_run("succeeded", a_step())).on(f"GET runs/{RUN}/steps/split/logs", "one\ntwo\n")
+    world = World(app)
+    assert world.run("logs", RUN, "split", "--tail", "2", "--item", "0", "--attempt", "1").stdout == "one\ntwo\n"
+    assert dict(app.requests[-1].url.params) == {"item": "0", "attempt": "1", "tail": "2"}
+    assert json.loads(world.run("logs", RUN, "split", "--json").stdout)["log"] == "one\ntwo\n"
+
+
+def test_a_log_that_is_not_there_is_explained() -> None:
+    app = FakeApp().on(f"GET runs/{RUN}", a_run("running", a_step(status="pending")))
+    app.on(f"GET runs/{RUN}/steps/split/logs", a_problem(404, "No log", "nothing was launched yet"))
+    assert "step split is pending and has no log: No log: nothing was launched yet" in World(app).run("logs", RUN, "split").stderr
+    assert "has no step 'spilt': did you mean split?" in World(app).run("logs", RUN, "spilt").stderr
+
+
+def test_a_log_is_followed_until_the_step_is_over() -> None:
+    running, over = a_run("running", a_step(status="running")), a_run("succeeded", a_step())
+    app = FakeApp().on(f"GET runs/{RUN}", running, running, running, over)
+    app.on(f"GET runs/{RUN}/steps/split/logs", httpx.Response(404), "one\n", "one\ntw", "one\ntwo\n")
+    world = World(app)
+    assert world.run("logs", RUN, "split", "--follow").stdout == "one\ntwo\n"
+    assert len(world.sleeps) == 3
+
+
+def test_following_a_log_as_json_prints_one_document_at_the_end() -> None:
+    app = FakeApp().on(f"GET runs/{RUN}", a_run("running", a_step(status="running")), a_run("succeeded", a_step()))
+    app.on(f"GET runs/{RUN}/steps/split/logs", "one\n", "one\ntwo\n")
+    assert json.loads(World(app).run("logs", RUN, "split", "--follow", "--json").stdout)["log"] == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("command", [[], ["validate"], ["start"], ["runs"], ["show"], ["logs"], ["workflows"]])
+def test_help_is_there_for_every_command(command: list[str]) -> None:
+    result = World().run(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage: " in result.stdout
+    if command not in (["runs"], ["workflows"]):
+        assert "Examples:" in result.stdout
+
+
+def test_the_version_is_told() -> None:
+    assert World().run("--version").stdout.startswith("loadme, version ")

@@ -1,0 +1,161 @@
+"""Watching a run, without a terminal and without time."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import httpx
+import pytest
+from rich.console import Console
+
+from loadme.cli import render, words
+from loadme.cli.api import Api
+from loadme.cli.logs import fresh
+from loadme.cli.target import Target
+from loadme.cli.watch import PATIENCE, SLOWEST, watch
+from tests.unit.cli_fakes import RUN, URL, FakeApp, World, a_problem, a_run, a_step
+
+RUNNING = a_run("running", a_step(status="running"), a_step("join", "pending"))
+HALF = a_run("running", a_step(status="running", progress={"fraction": 0.5, "text": "reading"}), a_step("join", "pending"))
+JOINING = a_run("running", a_step(outputs={"rows": 3}), a_step("join", "running", attempts=2))
+DONE = a_run("succeeded", a_step(outputs={"rows": 3}), a_step("join"), outputs={"days": 1461, "station": "Seattle"})
+ERROR = {"kind": "exit_code", "message": "exit code 3", "exit_code": 3, "step": "split", "details": [], "log": ["bang"], "hint": None}
+FAILED = a_run("failed", a_step(status="failed", error=ERROR), a_step("join", "skipped"), error=ERROR)
+
+
+def watching(*answers: object, **more: object) -> World:
+    return World(FakeApp().on(f"GET runs/{RUN}", *answers), **more)  # type: ignore[arg-type]
+
+
+def test_each_change_is_a_line_and_the_outputs_come_last() -> None:
+    result = watching(RUNNING, HALF, JOINING, DONE).run("show", RUN, "--watch")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"run {RUN}",
+        "12:00:02 split running",
+        "12:00:03 split running: 50 % reading",
+        "12:00:04 split succeeded in 1.5 s: rows=3",
+        "12:00:04 join running (attempt 2)",
+        "12:00:05 join succeeded in 1.5 s",
+        f"run {RUN} of report  ✓ succeeded  3.0 s",
+        "outputs",
+        "  days = 1461",
+        "  station = Seattle",
+    ]
+
+
+def test_a_failed_run_is_exit_code_1_and_explained() -> None:
+    result = watching(RUNNING, FAILED).run("show", RUN, "--watch")
+    assert result.exit_code == 1
+    assert "12:00:03 split failed in 1.5 s: exit code 3" in result.stdout
+    assert "    | bang" in result.stdout
+
+
+def test_a_cancelled_run_is_exit_code_1() -> None:
+    assert watching(a_run("cancelled", a_step(status="cancelled"))).run("show", RUN, "--watch").exit_code == 1
+
+
+def test_json_is_the_last_state_alone_and_the_lines_go_to_standard_error() -> None:
+    result = watching(RUNNING, DONE).run("show", RUN, "--watch", "--json")
+    assert json.loads(result.stdout) == DONE
+    assert "split running" in result.stderr
+
+
+def test_start_with_watch_follows_the_new_run() -> None:
+    world = watching(DONE)
+    world.app.on("POST workflows/report/runs", httpx.Response(202, json=RUNNING))
+    assert world.run("start", "report", "--watch").exit_code == 0
+    assert world.app.sent(f"GET runs/{RUN}")
+
+
+def test_an_unchanged_run_is_asked_for_by_its_etag_and_ever_less_often() -> None:
+    tagged = httpx.Response(200, json=RUNNING, headers={"etag": '"1"'})
+    world = watching(tagged, *[httpx.Response(304)] * 8, DONE)
+    result = world.run("show", RUN, "--watch")
+    assert "if-none-match" not in world.app.requests[0].headers
+    assert world.app.requests[1].headers["if-none-match"] == '"1"'
+    assert (world.sleeps[0], world.sleeps[-1]) == (0.5, SLOWEST)
+    assert result.stdout.count("split running") == 1
+
+
+def test_an_app_that_restarts_does_not_end_the_watch() -> None:
+    world = watching(RUNNING, httpx.ConnectError("gone"), httpx.Response(503), a_problem(429, "Busy", "later"), DONE)
+    assert world.run("show", RUN, "--watch").exit_code == 0
+
+
+def test_an_app_that_stays_away_ends_it() -> None:
+    world = watching(RUNNING, httpx.ConnectError("gone"))
+    result = world.run("show", RUN, "--watch")
+    assert result.exit_code == 2
+    assert "nothing answers at" in result.stderr
+    assert len(world.sleeps) == PATIENCE + 1
+
+
+def test_a_run_that_does_not_exist_ends_it_at_once() -> None:
+    world = watching(a_problem(404, "Not found", "there is no such run"))
+    result = world.run("show", RUN, "--watch")
+    assert (result.exit_code, result.stderr) == (2, "loadme: Not found: there is no such run\n")
+    assert world.sleeps == []
+
+
+@pytest.mark.parametrize("command", [["show", RUN, "--watch"], ["show", RUN, "--watch", "--json"]])
+def test_ctrl_c_says_that_the_run_goes_on(command: list[str]) -> None:
+    result = watching(RUNNING, interrupt_after=2).run(*command)
+    assert result.exit_code == 130
+    assert f"the run goes on; look at it again with: loadme show {RUN} --watch" in result.stderr
+
+
+def test_ctrl_c_while_following_a_log_is_exit_code_130() -> None:
+    world = watching(RUNNING, interrupt_after=1)
+    world.app.on(f"GET runs/{RUN}/steps/split/logs", "one\n")
+    result = world.run("logs", RUN, "split", "--follow")
+    assert (result.exit_code, result.stdout) == (130, "one\n")
+
+
+def test_on_a_terminal_a_table_is_repainted() -> None:
+    world = watching(RUNNING, HALF, DONE)
+    target = Target(url=URL, key="", key_from="")
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
+    outside = world.outside()
+    with Api(target, outside.transport) as api:
+        assert watch(api, RUN, outside, screen)["status"] == "succeeded"
+    painted = screen.file.getvalue()  # type: ignore[attr-defined]
+    for part in ("● running", "50 % reading", "✓ succeeded", "· pending", "days = 1461"):
+        assert part in painted
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0.0 s"),
+        (0.44, "0.4 s"),
+        (59.9, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (123, "2 min 03 s"),
+        (3599.6, "1 h 00 min"),
+        (3720, "1 h 02 min"),
+    ],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seen", "text", "new"),
+    [
+        ("", "a\n", "a\n"),
+        ("a\n", "a\nb\n", "b\n"),
+        ("a\n", "a\n", ""),
+        ("x" * 500 + "end\n", "x" * 450 + "end\nmore\n", "more\n"),
+        ("old\n", "new\n", "new\n"),
+    ],
+)
+def test_only_what_is_new_in_a_log_is_printed(seen: str, text: str, new: str) -> None:
+    assert fresh(seen, text) == new
+
+
+def test_values_are_never_read_as_markup() -> None:
+    screen = Console(file=io.StringIO(), width=100)
+    screen.print(render.whole(a_run(variables={"x": "[bold]y[/bold]"}), World().outside().now()))
+    assert "[bold]y[/bold]" in screen.file.getvalue()  # type: ignore[attr-defined]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadme.definition import Step, Workflow
+from loadme.graph import ancestors, before_it, cycles, order
+from tests.unit.definitions import steps, workflow
+
+DIAMOND = {"join": ["right", "left"], "right": ["start"], "left": ["start"], "start": []}
+
+
+def graph(needs: dict[str, list[str]]) -> Workflow:
+    return Workflow(name="g", steps={name: Step(image="i", needs=tuple(before)) for name, before in needs.items()})
+
+
+def test_the_order_is_topological_with_ties_as_the_definition_has_them() -> None:
+    assert order(workflow(steps=steps(DIAMOND))) == ("start", "right", "left", "join")
+
+
+def test_ancestors_are_what_is_over_before_and_in_the_order_of_the_steps() -> None:
+    diamond = workflow(steps=steps(DIAMOND))
+
+    assert ancestors(diamond, "join") == ("start", "right", "left")
+    assert ancestors(diamond, "left") == ("start",)
+    assert ancestors(diamond, "start") == ()
+
+
+def test_each_knot_of_waiting_steps_is_found_once() -> None:
+    knotted = graph({"free": [], "a": ["c", "free"], "b": ["a"], "c": ["b"], "behind": ["a"], "self": ["self"]})
+
+    assert cycles(knotted) == [("a", "c", "b", "a"), ("self", "self")]
+    assert order(knotted) == ("free",)
+    assert before_it(knotted, "behind") == {"a", "b", "c", "free"}
+
+
+@st.composite
+def acyclic(draw: Any) -> dict[str, list[str]]:
+    names = [f"s{index}" for index in range(draw(st.integers(1, 12)))]
+    needs = {name: draw(st.lists(st.sampled_from(names[:index]), unique=True)) if index else [] for index, name in enumerate(names)}
+    return {name: needs[name] for name in draw(st.permutations(names))}
+
+
+@given(acyclic())
+def test_every_step_comes_once_and_behind_all_that_it_needs(needs: dict[str, list[str]]) -> None:
+    found = order(graph(needs))
+
+    assert sorted(found) == sorted(needs)
+    assert all(found.index(before) < found.index(name) for name, wanted in needs.items() for before in wanted)
+    assert cycles(graph(needs)) == []
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"))))
+def test_what_is_not_ordered_is_behind_a_cycle(needs: dict[str, list[str]]) -> None:
+    any_graph = graph(needs)
+
+    assert bool(cycles(any_graph)) == (len(order(any_graph)) < len(needs))
