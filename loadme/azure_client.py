@@ -48,7 +48,15 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except AzureError as error:
+        _release(error)
         raise translate(error, what) from error
+
+
+def _release(error: AzureError) -> None:
+    """Frees the connection of an answer that the SDK did not read to its end: it would stay until the garbage collector comes."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        response.close()
 
 
 def translate(error: AzureError, what: str) -> LoadmeError:

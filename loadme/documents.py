@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 import yaml
 from yaml import events
 
+from loadme.values import DEEPEST, conforms
+
 MOST_BYTES = 1_000_000
 MOST_VALUES = 50_000  # aliases count with all that they stand for
-DEEPEST = 20
 
 _LITERALS = {"": None, "~": None, "null": None, "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)", re.ASCII)
@@ -32,7 +33,7 @@ def read_yaml(text: str) -> Any:
     """The one document in the text."""
     _check_text(text)
     try:
-        return _Reader(yaml.parse(text, Loader=_LOADER)).document()
+        return _sound(_Reader(yaml.parse(text, Loader=_LOADER)).document())
     except yaml.MarkedYAMLError as error:
         tab = ": a tab, indent with spaces" if error.problem_mark is not None and _character(text, error.problem_mark) == "\t" else ""
         raise Unreadable(f"{_place(error.problem_mark)}: {error.problem or error.context}{tab}") from None
@@ -44,13 +45,11 @@ def read_json(text: str) -> Any:
     """The value in the text."""
     _check_text(text)
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_json)
+        return _sound(json.loads(text, object_pairs_hook=_unique, parse_constant=_not_json, parse_int=_integer))
     except json.JSONDecodeError as error:
         raise Unreadable(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
         raise Unreadable(f"is nested more than {DEEPEST} levels deep") from None
-    _check_depth(value, DEEPEST)
-    return value
 
 
 class _Reader:
@@ -150,6 +149,19 @@ def _not_json(constant: str) -> NoReturn:
     raise Unreadable(f"{constant} is not JSON")
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > 40:  # Python itself refuses to read thousands of digits, with an error of its own
+        raise Unreadable(f"{digits[:20]}... does not fit into 64 bits")
+    return int(digits)
+
+
+def _sound(value: Any) -> Any:
+    # Escapes like "\ud800" and "\0" put into a value what the file's text itself cannot hold.
+    if (flaw := conforms(None, value)) is not None:
+        raise Unreadable(flaw)
+    return value
+
+
 def _check_text(text: str) -> None:
     try:
         size = len(text.encode())
@@ -157,15 +169,6 @@ def _check_text(text: str) -> None:
         raise Unreadable("is not valid Unicode") from None
     if size > MOST_BYTES:
         raise Unreadable(f"is too large: {size} bytes, {MOST_BYTES} are allowed")
-
-
-def _check_depth(value: Any, left: int) -> None:
-    if not isinstance(value, (list, dict)):
-        return
-    if left <= 0:
-        raise Unreadable(f"is nested more than {DEEPEST} levels deep")
-    for part in value.values() if isinstance(value, dict) else value:
-        _check_depth(part, left - 1)
 
 
 def _character(text: str, mark: Any) -> str:

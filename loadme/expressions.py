@@ -136,6 +136,7 @@ def _parts(text: str) -> tuple[str | Expression, ...]:
         position = end + len(_CLOSE)
     parts.append(text[position:])
     expressions = [part for part in parts if isinstance(part, Expression)]
+    # A block of YAML text ends with a line break: space around a lone expression does not make it text.
     alone = len(expressions) == 1 and not "".join(part for part in parts if isinstance(part, str)).strip()
     return (expressions[0],) if alone else tuple(part for part in parts if part)
 

@@ -49,6 +49,7 @@ def before_it(workflow: Workflow, step: str) -> set[str]:
 
 def cycles(workflow: Workflow) -> list[tuple[str, ...]]:
     """One tuple for each knot of steps that wait for each other, first step repeated at the end: (a, b, a)."""
+    # Whoever cannot be ordered is on a cycle or behind one; walking from need to need ends in the cycle.
     sorted_out = set(order(workflow))
     left = {name: step for name, step in workflow.steps.items() if name not in sorted_out}
     found: list[tuple[str, ...]] = []

@@ -13,7 +13,8 @@ import msgspec
 MARKED = re.compile(r"^::(\{.*\})::\s*$", re.MULTILINE)
 TAIL_LINES = 20
 TAIL_WIDTH = 500
-OVERLAP = 200
+OVERLAP = 64 * 1024
+"""Characters: four times what ACI keeps of a log whose container has ended."""
 
 
 def _marked(log: str) -> list[dict[str, Any]]:
@@ -51,9 +52,11 @@ def tail(log: str, lines: int = TAIL_LINES) -> tuple[str, ...]:
 
 def join(saved: str, later: str) -> str:
     """The saved log with what a later reading adds: the later one may be only the end of the whole, and overlaps the saved one."""
-    if not saved or later.startswith(saved):
+    if later.startswith(saved):
         return later
-    at = saved.rfind(later[:OVERLAP])
-    if at >= 0:
-        return saved if later in saved else saved[:at] + later
-    return saved if not later else f"{saved}\n{later}"
+    if later in saved:
+        return saved
+    for start in range(max(0, len(saved) - min(len(later), OVERLAP)), len(saved)):
+        if later.startswith(saved[start:]):
+            return saved[:start] + later
+    return f"{saved}\n{later}"

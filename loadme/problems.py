@@ -25,7 +25,12 @@ class Problem(Struct, frozen=True, order=True):
 
     def as_error(self) -> dict[str, str]:
         """The form that problem+json carries in `errors`."""
-        return {"field": self.path, "message": self.message, "hint": self.hint}
+        return {"field": printable(self.path), "message": printable(self.message), "hint": printable(self.hint)}
+
+
+def printable(text: str) -> str:
+    """The text as an answer can carry it: a caller's name may hold half a surrogate pair, which no encoder takes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def join(path: str, rest: str) -> str:
@@ -36,6 +41,8 @@ def join(path: str, rest: str) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names the known word most like `name`, or lists all of them when there are few; empty otherwise."""
     words = list(known)
+    if len(name) > 100:  # comparing takes time with the square of the length, and a caller chooses the name
+        return ""
     spelling = {word.lower(): word for word in words}
     if close := get_close_matches(name.lower(), spelling, n=1, cutoff=0.6):
         return f"did you mean `{spelling[close[0]]}`?"

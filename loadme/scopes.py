@@ -24,6 +24,7 @@ class _Scope(Struct, frozen=True):
 def expression_problems(workflow: Workflow) -> Iterator[Problem]:
     """What is wrong with the expressions of `defaults` and of the steps."""
     for name, text in workflow.defaults.env.items():
+        # A default is the same for every step, the first as well, which has nothing before it.
         scope = _Scope(workflow, "", frozenset(), frozenset(workflow.variables))
         yield from _in_text(f"defaults.env.{name}", text, scope, ("variables", "run"))
     for name, step in workflow.steps.items():
@@ -43,6 +44,7 @@ def _texts(step: Step) -> Iterator[tuple[str, str]]:
 
 
 def _in_text(path: str, text: str, scope: _Scope, roots: tuple[str, ...]) -> Iterator[Problem]:
+    # Names are looked up only in expressions that compile: in others they may not be names at all.
     problems = expressions.check(text, roots, condition=path.endswith(".if") and not path.startswith("defaults"))
     if problems:
         yield from (problem.under(path) for problem in problems)

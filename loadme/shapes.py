@@ -96,6 +96,7 @@ def _union(value: Any, kind: inspect.UnionType, path: str, problems: list[Proble
     found: list[Problem] = []
     result = _salvage(value, option, path, found)
     problems.extend(found)
+    # What was wrong is left out, so that nothing else is judged by a type that nobody wrote.
     if found and not isinstance(value, (dict, list)) and len(options) < len(kind.types):
         return None
     return _placeholder(structs[0]) if found and structs and option is not structs[0] else result

@@ -470,7 +470,7 @@ def environment_variables(environ: Mapping[str, str], prefix: str) -> dict[str, 
     """The variables that an environment holds. Their types are a guess: what reads as JSON is taken for JSON."""
     found: dict[str, Any] = {}
     for name, text in environ.items():
-        if prefix and name.startswith(prefix):
+        if name.startswith(prefix) and name != prefix:
             try:
                 found[name[len(prefix) :].lower()] = json.loads(text, parse_constant=_no_constant)
             except (ValueError, RecursionError):

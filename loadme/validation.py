@@ -26,6 +26,7 @@ def parse(document: Any, prefix: str = PREFIX) -> tuple[Workflow | None, list[Pr
         workflow = msgspec.convert(document, Workflow)
     except msgspec.ValidationError as error:
         workflow, problems = _salvaged(document, error)
+    # Rules are checked on what is left of a broken document too: a person wants to mend it in one go.
     problems += [problem for problem in check(workflow, prefix) if not _known(problem, problems)]
     return (None, problems) if problems else (workflow, [])
 

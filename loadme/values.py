@@ -90,6 +90,8 @@ def shown(value: Any) -> str:
         return "a list"
     if isinstance(value, dict):
         return "an object"
+    if isinstance(value, int) and abs(value) >= 2**70:  # Python does not even print an integer of thousands of digits
+        return "a huge number"
     text = repr(value) if isinstance(value, str) else str(value).lower()
     return text if len(text) <= 40 else f"{text[:37]}..."
 

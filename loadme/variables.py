@@ -14,7 +14,7 @@ from loadme.definition import Step, Variable, Workflow, output_of
 from loadme.errors import ExpressionFailed, Rejected
 from loadme.graph import ancestors
 from loadme.names import PREFIX, variable_flaw
-from loadme.problems import Problem, nearest
+from loadme.problems import Problem, nearest, printable
 from loadme.values import MOST_BYTES, compact, conforms, normal, parse_as, size
 
 __all__ = ["accept", "conforms", "declared_outputs", "environment", "json_schema", "matches", "overlay", "parse_as", "start_problems"]
@@ -22,11 +22,14 @@ __all__ = ["accept", "conforms", "declared_outputs", "environment", "json_schema
 # Query parameters of the Functions host: the key and its owner, never variables.
 _HOST_PARAMETERS = ("code", "clientId")
 MOST_ENVIRONMENT_BYTES = 32_768
+MOST_GIVEN = 500  # more than any workflow can declare; what is refused must not cost more than what is accepted
 
 
 def accept(workflow: Workflow, given: Mapping[str, Any], query: Mapping[str, str], run_context: Mapping[str, Any]) -> dict[str, Any]:
     """The run's variables, in the definition's order. `given` (the body) wins over `query`, whose values are parsed as declared;
     `run_context` is what a default's expression sees as `run`. Raises Rejected naming every variable that is wrong."""
+    _check_count(400, len(given) + len(query))
+    # Only what the body does not say is read from the query: it wins, and a bad value there does no harm.
     from_query, problems = _parsed_query(workflow, {name: text for name, text in query.items() if name not in given})
     offered = {**from_query, **given}
     problems += start_problems(workflow, offered, parsed=[problem.path for problem in problems])
@@ -94,10 +97,12 @@ def declared_outputs(step: Step, raw: Mapping[str, Any], prefix: str = PREFIX) -
     Keys may carry the prefix and be in any case; text is parsed for a declared type that is not a string, for lines of an output
     file are text. Undeclared outputs are kept when they are well named. Raises Rejected naming every output that is wrong.
     """
+    _check_count(422, len(raw))
     spelling = {name.lower(): name for name in step.outputs}
     result: dict[str, Any] = {}
     problems: list[Problem] = []
     for key, value in raw.items():
+        # A script may send its environment's names back, which are in upper case.
         bare = key[len(prefix) :] if prefix and key.lower().startswith(prefix.lower()) else key
         name = spelling.setdefault(bare.lower(), bare)
         read = _output(step, name, value)
@@ -191,8 +196,13 @@ def _property_schema(variable: Variable) -> dict[str, Any]:
 
 
 def _rejected(status: int, title: str, problems: list[Problem]) -> Rejected:
-    detail = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
-    return Rejected(status, title, detail, [problem.as_error() for problem in problems])
+    detail = "; ".join(f"{problem.path}: {problem.message}" for problem in problems[:20])
+    return Rejected(status, title, printable(detail), [problem.as_error() for problem in problems])
+
+
+def _check_count(status: int, count: int) -> None:
+    if count > MOST_GIVEN:
+        raise Rejected(status, "Too many variables", f"{count} were given, {MOST_GIVEN} are allowed.")
 
 
 def _check_size(values: Mapping[str, Any]) -> None:

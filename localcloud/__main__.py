@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 import httpx
 
 from localcloud.cloud import Cloud
-from localcloud.settings import CloudError, CloudSettings
+from localcloud.errors import CloudError
+from localcloud.settings import CloudSettings
 from localcloud.statefile import StateFile, is_alive
 
 STATE = Path(".localcloud")

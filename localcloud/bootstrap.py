@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 
+from localcloud.errors import CloudError
 from localcloud.settings import (
     APP_IDENTITY,
     CONTAINER_GROUP,
     CONTAINER_IDENTITY,
     LOCATION,
     MANAGEMENT_GROUP,
-    CloudError,
     group_id,
     identity_id,
     template_spec_id,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from localcloud.settings import CloudError
+from localcloud.errors import CloudError
 
 READY = re.compile(r"host: ready on (http://\S+)")
 START_TIMEOUT = 60.0

@@ -22,8 +22,9 @@ from localcloud.child import HostChild, HostCommand
 from localcloud.containers import ImageMapError
 from localcloud.credentials import LocalCredential
 from localcloud.environment import app_settings, storage_settings
+from localcloud.errors import CloudError
 from localcloud.ports import free_port, insist, is_free, usual_or_free
-from localcloud.settings import APP_IDENTITY, HOST_PORT, STORAGE_PORT, SUBSCRIPTION, CloudError, CloudSettings
+from localcloud.settings import APP_IDENTITY, HOST_PORT, STORAGE_PORT, SUBSCRIPTION, CloudSettings
 from localcloud.statefile import StateFile
 
 __all__ = ["Cloud", "CloudError", "CloudSettings"]

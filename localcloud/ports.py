@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from localcloud.settings import CloudError
+from localcloud.errors import CloudError
 
 
 def is_free(port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from pathlib import Path
@@ -49,9 +50,17 @@ class ThreadedServer:
             bound.close()
             raise
         self._socket = bound
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [bound]}, name=f"server-{self.port}", daemon=True)
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(bound),), name=f"server-{self.port}", daemon=True)
         self._thread.start()
         return self
+
+    async def _serve(self, bound: socket.socket) -> None:
+        await self._server.serve([bound])
+        # A TLS connection waits for the client's goodbye, which may never come: the loop must not end before its transports do.
+        for connection in list(self._server.server_state.connections):
+            if transport := getattr(connection, "transport", None):
+                transport.abort()
+        await asyncio.sleep(0.01)
 
     def stop(self) -> None:
         self._server.should_exit = True

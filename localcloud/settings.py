@@ -23,10 +23,6 @@ ARM_PORT = 8443
 STORAGE_PORT = 10000
 
 
-class CloudError(Exception):
-    """The local cloud cannot start or go on; the message is one line that says what is missing and what to do."""
-
-
 def _silent(_line: str) -> None:
     return
 
@@ -45,7 +41,7 @@ class CloudSettings:
     port: int | None = None
     fixed_ports: bool = True
     scale: float = 0.05
-    arm: ArmSettings = ArmSettings(subscription=SUBSCRIPTION, tenant=TENANT)
+    arm: ArmSettings = field(default_factory=ArmSettings)
     check_first: float = 2.0
     check_max: float = 10.0
     host: bool = True

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from localcloud.errors import CloudError
 from localcloud.ports import is_free
-from localcloud.settings import CloudError
 
 
 class StateFile:

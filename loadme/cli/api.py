@@ -62,7 +62,7 @@ class Api:
             rows = page.get("runs", [])[:left]
             yield from rows
             continuation = page.get("continuation")
-            left = None if left is None else left
+            left = None if left is None else left - len(rows)
             if not continuation:
                 return
 

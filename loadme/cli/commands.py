@@ -40,7 +40,7 @@ def loadme() -> None:
     Examples:
       loadme validate                             check the files in workflows/
       loadme start hello --watch                  start a run and follow it
-      loadme start hello -v name=Ada              with a variable
+      loadme start hello -v who=Ada               with a variable
       loadme runs --status failed                 what went wrong lately
       loadme show @latest                         the newest run: steps, outputs, error
       loadme logs @latest greet --follow          a step's log as it grows

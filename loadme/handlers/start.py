@@ -14,7 +14,7 @@ from loadme import claims, contract, engine, ids, log, store, transaction, varia
 from loadme.definition import Workflow
 from loadme.engine import State
 from loadme.errors import Conflict, Rejected, Retryable
-from loadme.problems import nearest
+from loadme.problems import nearest, printable
 from loadme.services import Services
 from loadme.state import Run
 from loadme.storage.tables import Row
@@ -52,18 +52,15 @@ def start(services: Services, wanted: Start) -> Run:
 
 
 def find(services: Services, name: str) -> Workflow:
-    """The workflow of that name. Raises Rejected (404), or 409 if its file is broken."""
+    """The workflow of that name. Raises Rejected(404), naming the files that are broken: it may be in one of them."""
     workflow = services.catalogue.workflows.get(name)
     if workflow is not None:
         return workflow
     known = sorted(services.catalogue.workflows)
     broken = sorted(one.file for one in services.catalogue.broken)
-    closest = nearest(name, known)
-    hint = (f"did you mean {closest!r}? " if closest else "") + (
-        f"there are: {', '.join(known)}" if known else "there is no workflow in this app"
-    )
-    also = f"; these files are broken (see GET /api/health): {', '.join(broken)}" if broken else ""
-    raise Rejected(404, "Unknown workflow", f"there is no workflow {name[:100]!r}: {hint}{also}")
+    hint = nearest(name, known) or "GET /api/workflows lists those that there are"
+    also = f" These files are broken, GET /api/health says why: {', '.join(broken)}." if broken else ""
+    raise Rejected(404, "Unknown workflow", f"there is no workflow {printable(name[:100])!r}: {hint}{also}")
 
 
 def _create(

@@ -1,8 +1,8 @@
 """`/localcloud/...`: what no Azure has. Reads back calls and starts, scripts faults. It needs no token: it is for tests on this machine.
 
-    GET    /localcloud/calls     {"calls": [{"method", "path", "query", "status", "by", "time"}]}; DELETE forgets them
-    GET    /localcloud/groups    {"groups": {name: {"starts", "exists", "state", "provisioning_state"}}}, every name ever used
-    GET    /localcloud/faults    {"faults": [...]} still to come; POST adds one (see `faults.Fault`); DELETE drops them
+GET    /localcloud/calls     {"calls": [{"method", "path", "query", "status", "by", "time"}]}; DELETE forgets them
+GET    /localcloud/groups    {"groups": {name: {"starts", "exists", "state", "provisioning_state"}}}, every name ever used
+GET    /localcloud/faults    {"faults": [...]} still to come; POST adds one (see `faults.Fault`); DELETE drops them
 """
 
 from __future__ import annotations

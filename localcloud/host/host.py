@@ -143,6 +143,7 @@ def _bind(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
+        listening.listen(512)  # from now on requests wait instead of being refused
     except OSError:
         listening.close()
         raise HostError(f"port {port} is taken: stop what listens there or choose another with --port") from None

@@ -32,6 +32,7 @@ def expected_report(source: Path = SOURCE, from_year: int = 2012, to_year: int =
     }
 
 
-def expected_storm_days(source: Path = SOURCE, threshold: float = 50) -> int:
+def expected_storm_days(source: Path = SOURCE, from_year: int = 2012, to_year: int = 2015, threshold: int = 50) -> int:
     """The output `storm_days` of the step `storms`."""
-    return sum(Decimal(line.split(",")[1]) >= Decimal(threshold) for line in source.read_text("utf-8").splitlines()[1:])
+    rows = [line.split(",") for line in source.read_text("utf-8").splitlines()[1:]]
+    return sum(from_year <= int(row[0][:4]) <= to_year and Decimal(row[1]) >= threshold for row in rows)

@@ -59,11 +59,15 @@ def test_start_without_values_asks_for_no_types() -> None:
 
 def test_start_names_every_value_that_is_wrong_and_starts_nothing() -> None:
     world = World(an_app())
-    result = world.run("start", "report", "-v", "year=soon", "-v", "deep=1", "-v", "loose", "-v", "region=@/no/such/file")
+    result = world.run("start", "report", "-v", "year=soon", "-v", "deep=1", "-v", "any=ok", "-v", "loose", "-v", "region=@/no/such/file")
     assert result.exit_code == 2
     for part in ("year: 'soon' is no integer", "deep: '1' is no boolean", "'loose' is not NAME=VALUE", "/no/such/file"):
         assert part in result.stderr
     assert not world.app.sent("POST workflows/report/runs")
+
+
+def test_true_is_no_integer() -> None:
+    assert "year: 'true' is no integer" in World(an_app()).run("start", "report", "-v", "year=true").stderr
 
 
 def test_a_value_can_come_from_a_file_and_begin_with_an_at_sign(tmp_path: Path) -> None:

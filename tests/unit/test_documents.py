@@ -52,6 +52,8 @@ def test_an_alias_stands_for_its_anchor() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('a: "\\0"', "NUL"),
+        ("a: 18446744073709551616", "64 bits"),
         ("a: 1\na: 2", "line 2, column 1: the key `a` stands here twice"),
         ("a: !!str 1", "tag"),
         ("a: {<<: {b: 1}}", "merge keys"),
@@ -84,6 +86,10 @@ def test_an_alias_bomb_is_refused_before_it_is_built() -> None:
         ('{"a": 1, "a": 2}', "`a` stands twice"),
         ('{"a": }', "line 1, column 7"),
         ('{"a": NaN}', "NaN is not JSON"),
+        ('{"a": 1e999}', "finite"),
+        ('{"a": "\\ud800"}', "surrogate"),
+        ('{"a": "\\u0000"}', "NUL"),
+        ('{"a": ' + "1" * 5000 + "}", "64 bits"),
         ("[" * 100_000, "nested more than 20|Expecting value"),
         ("[" * 30 + "]" * 30, "nested more than 20"),
     ],
@@ -96,7 +102,7 @@ def test_what_is_no_honest_json_is_refused(text: str, message: str) -> None:
 plain = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers()
+    | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cn", "Co"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcdefgh", min_size=1), inner, max_size=4),

@@ -44,6 +44,7 @@ def test_a_value_of_its_type_conforms(declared: Any, value: Any) -> None:
         ("number", float("nan"), "nan is not a finite number"),
         ("number", float("inf"), "inf is not a finite number"),
         ("integer", 2**63, "9223372036854775808 does not fit into 64 bits"),
+        pytest.param("integer", 10**5000, "a huge number does not fit", id="huge"),
         ("string", "a\0", "NUL"),
         (None, {"a": ["\ud800"]}, "surrogate"),
         (None, {"\ud800": 1}, "surrogate"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from loadme.errors import Rejected
@@ -111,6 +112,19 @@ def test_variables_over_a_megabyte_are_refused() -> None:
     error = refusal({"count": 1, "region": "x" * 1_000_000})
 
     assert error.status == 413
+
+
+def test_too_many_variables_are_refused_before_any_is_looked_at() -> None:
+    assert refusal({f"v{n}": 1 for n in range(501)}).title == "Too many variables"
+    with pytest.raises(Rejected, match="501 were given") as caught:
+        outputs_of({f"v{n}": 1 for n in range(501)})
+    assert caught.value.status == 422
+
+
+def test_a_refusal_can_be_sent_whatever_the_caller_called_a_variable() -> None:
+    error = refusal({"count": 1, "\ud800": 1, "x" * 10_000: 1})
+
+    assert msgspec.json.encode({"detail": error.detail, "errors": error.errors})
 
 
 @pytest.mark.parametrize(

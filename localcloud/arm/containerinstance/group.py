@@ -47,9 +47,7 @@ class ContainerStatus:
             known["count"] += 1
             known["lastTimestamp"] = moment
             return
-        self.events.append(
-            {"count": 1, "firstTimestamp": moment, "lastTimestamp": moment, "name": name, "message": message, "type": kind}
-        )
+        self.events.append({"count": 1, "firstTimestamp": moment, "lastTimestamp": moment, "name": name, "message": message, "type": kind})
 
 
 @dataclass(kw_only=True)
@@ -65,8 +63,11 @@ class ContainerGroup:
     containers: list[ContainerStatus]
     provisioning_state: str = "Pending"
     error: ArmError | None = None
-    visible_from: datetime | None = None
+    hidden: bool = False  # a GET does not find it yet
     incarnation: object = field(default_factory=object)  # changes with every PUT and DELETE: timers of an old one do nothing
+
+    def appear(self) -> None:
+        self.hidden = False
 
     @property
     def cores(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
@@ -72,7 +71,7 @@ class ContainerInstance:
         if found is None:
             # A name that was in use is still known to ACI itself; any other never gets past ARM.
             raise errors.not_found(name) if name in self._starts else resource_not_found(KIND, name, group)
-        if found.visible_from and self._state.clock.now() < found.visible_from:
+        if found.hidden:
             raise resource_not_found(KIND, name, group)
         return Reply(body=self._show(found))
 
@@ -179,8 +178,7 @@ class ContainerInstance:
     def _check_identities(self, wanted: ContainerGroup) -> None:
         for key in (wanted.identity or {}).get("userAssignedIdentities") or {}:
             if self._state.identities.find(key) is None:
-                *_, scope, _, _, kind, name = key.split("/") if key.count("/") >= 8 else ("", key, "", "", "", key)
-                raise resource_not_found(f"Microsoft.ManagedIdentity/{kind or 'userAssignedIdentities'}", name, scope)
+                raise resource_not_found("Microsoft.ManagedIdentity/userAssignedIdentities", key.rpartition("/")[2], _group_of(key))
 
     def _check_update(self, known: ContainerGroup, wanted: ContainerGroup) -> None:
         """A group that has ended is run anew; a live one can only be changed in part."""
@@ -203,7 +201,13 @@ class ContainerInstance:
     def _hide(self, wanted: ContainerGroup, known: ContainerGroup | None) -> None:
         """A new group may be unknown to a GET for a moment."""
         if known is None and self._state.random.random() < self._state.settings.hidden_probability:
-            wanted.visible_from = self._state.clock.now() + timedelta(seconds=self._state.settings.latencies.hidden)
+            wanted.hidden = True
+            self._state.clock.call_later(self._state.settings.latencies.hidden, wanted.appear)
+
+
+def _group_of(resource: str) -> str:
+    parts = resource.split("/")
+    return parts[4] if len(parts) > 4 else ""
 
 
 def _cores(groups: list[ContainerGroup]) -> float:

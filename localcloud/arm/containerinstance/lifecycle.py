@@ -76,6 +76,8 @@ class Lifecycle:
 
     def _start(self, group: ContainerGroup, container: ContainerStatus) -> None:
         now = self._state.clock.now()
+        if container.process is not None:
+            container.process.stop(0)  # it has ended: only its files are left
         run = container.run = object()
         container.event("Started", "Started container", now)
         container.current = {"state": "Running", "startTime": milliseconds(now), "detailStatus": ""}

@@ -75,7 +75,9 @@ def _only(given: Mapping[str, Any], known: Iterable[str], unsupported: Iterable[
 def _check_choices(properties: Mapping[str, Any], name: str) -> None:
     os_type = str(properties.get("osType") or "<null>")
     if os_type.lower() not in {"linux", "windows"}:
-        raise bad_request("InvalidOsType", "The 'osType' for container group '<null>' is invalid. The value must be one of 'Windows,Linux'.")
+        raise bad_request(
+            "InvalidOsType", "The 'osType' for container group '<null>' is invalid. The value must be one of 'Windows,Linux'."
+        )
     if os_type.lower() == "windows":
         raise not_supported("A Windows container group")
     policy = properties.get("restartPolicy")
@@ -152,8 +154,8 @@ def _resources(given: Mapping[str, Any], name: str, group: str) -> tuple[dict[st
 
 def _variables(given: Any, name: str, group: str) -> list[dict[str, str]]:
     variables = []
-    for entry in given:
-        entry = _object(entry, "environmentVariables")
+    for item in given:
+        entry = _object(item, "environmentVariables")
         if not _VARIABLE.fullmatch(str(entry.get("name") or "")):
             raise errors.invalid_variable(name, group)
         kept = {key: str(entry[key]) for key in ("name", "value", "secureValue") if entry.get(key) is not None}

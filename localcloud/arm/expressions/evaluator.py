@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from localcloud.arm.expressions.builtins import BUILTINS
-from localcloud.arm.expressions.catalog import Function
+from localcloud.arm.expressions.catalog import Catalog, Function
 from localcloud.arm.expressions.parser import Call, Literal, Node, parse
 from localcloud.arm.expressions.values import ExpressionError, find_key, is_of, text
 
@@ -24,8 +24,8 @@ def is_expression(value: str) -> bool:
 class Evaluator:
     """Evaluates with the built-in functions and those of a scope (`parameters`, `resourceGroup`, ...)."""
 
-    def __init__(self, scope: Mapping[str, Function] = {}) -> None:
-        self._functions = ChainMap(dict(scope), BUILTINS)
+    def __init__(self, scope: Catalog | None = None) -> None:
+        self._functions: Mapping[str, Function] = ChainMap(scope if scope is not None else Catalog(), BUILTINS)
 
     def string(self, value: str) -> Any:
         """What a string of a template stands for: an expression's value, or itself."""

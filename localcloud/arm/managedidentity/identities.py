@@ -57,4 +57,3 @@ class ManagedIdentity:
         if key.lower() not in self._identities:
             raise resource_not_found(KIND, name, group)
         return Reply(body=self._identities[key.lower()])
-

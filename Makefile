@@ -1,0 +1,65 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything is set up inside the checkout.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENVIRONMENT := $(VENV)/.installed
+AZURITE := localcloud/node/node_modules/.installed
+WORKER := .venv-worker/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo cloud test lint types unit format bench lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(ENVIRONMENT) $(AZURITE) ## install everything into the checkout (the other targets do it by themselves)
+
+demo: setup ## run the demo workflow on a local cloud and show it
+	@$(BIN)/python -m localcloud.demo
+
+cloud: setup ## start the local cloud and leave it running until Ctrl-C
+	@$(BIN)/python -m localcloud up
+
+test: setup $(WORKER) lint types ## lint, types and all tests
+	$(BIN)/python -m pytest
+
+unit: setup ## the tests without network
+	$(BIN)/python -m pytest tests/unit
+
+lint: $(ENVIRONMENT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(ENVIRONMENT)
+	$(BIN)/mypy
+
+format: $(ENVIRONMENT) ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## measure; figures and what they mean are in docs/benchmarks.md
+	$(BIN)/python -m bench
+
+lock: $(ENVIRONMENT) ## compile requirements*.txt from requirements*.in
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove everything that was installed or written
+	rm -rf $(VENV) .venv-worker localcloud/node/node_modules .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(ENVIRONMENT): requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loadme needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'
+	@echo "setup: installing Python packages into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(AZURITE): localcloud/node/package-lock.json $(ENVIRONMENT)
+	@$(BIN)/python -m localcloud.azurite install
+	@touch $@
+
+$(WORKER): requirements.txt tests/contract/worker_environment.py $(ENVIRONMENT)
+	@$(BIN)/python tests/contract/worker_environment.py
+	@touch $@

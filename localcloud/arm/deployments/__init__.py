@@ -1,0 +1,5 @@
+"""Microsoft.Resources/deployments."""
+
+from localcloud.arm.deployments.handlers import Deployments
+
+__all__ = ["Deployments"]
