@@ -54,9 +54,9 @@ def translated(what: str) -> Iterator[None]:
 
 def _release(error: AzureError) -> None:
     """Frees the connection of an answer that the SDK did not read to its end: it would stay until the garbage collector comes."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        response.close()
+    answer = getattr(getattr(error, "response", None), "internal_response", None)
+    if answer is not None:
+        answer.close()
 
 
 def translate(error: AzureError, what: str) -> LoadmeError:

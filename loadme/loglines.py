@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 MARKED = re.compile(r"^::(\{.*\})::\s*$", re.MULTILINE)
+FAILURES = ("failed", "exit_code", "outputs")
+"""What the work may say of itself; the other kinds are for loadme to find."""
 TAIL_LINES = 20
 TAIL_WIDTH = 500
 OVERLAP = 64 * 1024
@@ -33,6 +35,11 @@ def verdict(log: str, attempt: str) -> dict[str, Any] | None:
     """The runner's last word about this attempt: `::{"loadme":{"attempt":…,"status":…,"exit_code":…}}::`."""
     said = [line["loadme"] for line in _marked(log) if isinstance(line.get("loadme"), dict)]
     return next((one for one in reversed(said) if one.get("attempt") == attempt), None)
+
+
+def failure_kind(said: object, code: int | None) -> str:
+    """The kind of failure that the work named, or else what its exit code says."""
+    return said if isinstance(said, str) and said in FAILURES else "exit_code" if code else "failed"
 
 
 def outputs(log: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ The module, for a script that the runner starts:
 
     day = step.variable("day")                       a variable of the run, with its type
     step.files.put("part-1.csv", Path("part.csv"))   a file for later steps; step.files.get(name), step.files.list()
-    step.heartbeat(0.5, "half way")                  progress; costs a request, so at most one a second is sent
+    step.heartbeat(0.5, "half way")                  progress, sent at most once a second; False once the attempt is over
     step.output(rows=3)                              an output, reported when the script has ended with exit code 0
     step.fail("no data for that day", day=day)       ends the script: the step has failed, and this is why
 
@@ -354,7 +354,7 @@ class Step:
         self._variables: dict[str, Any] | None = None
         self._outputs: dict[str, Any] = {}
         self._heartbeat_at = float("-inf")
-        self._warned = self._reported = False
+        self._warned = self._reported = self._over = False
         self._patience = float(environ.get("LOADME_CALLBACK_RETRY") or 300)
         folder = environ.get("LOADME_FILES_URL")
         self.files = BlobFiles(folder, environ) if folder else LocalFiles(Path("loadme-files"))
@@ -416,12 +416,13 @@ class Step:
             raise SystemExit(0)
         raise SystemExit(message)
 
-    def heartbeat(self, fraction: float | None = None, text: str = "") -> None:
-        """Say that the work goes on, and how far it is (0 to 1). Never raises."""
+    def heartbeat(self, fraction: float | None = None, text: str = "") -> bool:
+        """Say that the work goes on, and how far it is (0 to 1). False once the attempt is over and the work is for nothing."""
         if self._is_inside() and time.monotonic() - self._heartbeat_at >= 1.0:
             self._heartbeat_at = time.monotonic()
             with contextlib.suppress(Unavailable):
-                self._post("/heartbeat", {"fraction": fraction, "text": text}, patience=0.0)
+                self._over = self._post("/heartbeat", {"fraction": fraction, "text": text}, patience=0.0).status == 410
+        return not self._over
 
     def ask_variables(self, patience: float = 20.0) -> Answer | None:
         """The server's answer to `GET …/variables`: 410 when the attempt is over; None when there is none."""

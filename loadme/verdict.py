@@ -143,8 +143,14 @@ def _said_failure(said: Mapping[str, Any], container: ContainerState, tail: tupl
     code = said.get("exit_code")
     code = code if isinstance(code, int) else None
     message = str(said.get("message") or f"the command ended with exit code {code}")
-    kind = "failed" if code in (None, 0) else "exit_code"
-    return Error(kind=kind, message=message, exit_code=code, details=_words(container), log=tail, hint=HINTS.get(code or 0))
+    return Error(
+        kind=loglines.failure_kind(said.get("kind"), code),
+        message=message,
+        exit_code=code,
+        details=_words(container),
+        log=tail,
+        hint=HINTS.get(code or 0),
+    )
 
 
 def _exit_error(container: ContainerState, tail: tuple[str, ...]) -> Error:

@@ -10,6 +10,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,10 +23,9 @@ import httpx
 WORKFLOW = "weather-report"
 REPORT = "report.md"
 REPORT_LINES = 14
+ARCHIVE = "loadme/logs"  # container and folder: the app's own archive of logs
 DEADLINE = 55.0  # seconds for all of it: `make demo` promises less than a minute
 LAST_WORDS = 8.0  # seconds on top of it in which everything is stopped
-ARCHIVE = "loadme-logs"
-FOLDER = Path(".localcloud", "demo")  # its own, so that a local cloud that runs already is left alone
 
 
 class Failed(Exception):
@@ -112,7 +112,7 @@ class Client:
 
     def archive(self, run: str) -> str:
         """The address under which the logs of the run's attempts are kept."""
-        return f"{self._blobs}/{ARCHIVE}/lm-{run}-*"
+        return f"{self._blobs}/{ARCHIVE}/lm-{run}-*.log"
 
     @property
     def _blobs(self) -> str:
@@ -241,7 +241,10 @@ def main() -> int:
     def demo() -> Verdict:
         from localcloud.cloud import Cloud, CloudSettings
 
-        return with_cloud(Cloud(CloudSettings(folder=FOLDER, fixed_ports=False, say=say)), lambda: DEADLINE - seconds())
+        # Everything in a place of its own: a local cloud that is up already, or another demo, is left alone.
+        with tempfile.TemporaryDirectory(prefix="loadme-demo-", ignore_cleanup_errors=True) as folder:
+            settings = CloudSettings(folder=Path(folder), fixed_ports=False, say=say)
+            return with_cloud(Cloud(settings), lambda: DEADLINE - seconds())
 
     signal.signal(signal.SIGTERM, interrupted)
     alarm(DEADLINE, overdue)

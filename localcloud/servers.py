@@ -15,6 +15,25 @@ from starlette.types import ASGIApp
 STOP_WITHIN = 10.0  # seconds
 
 
+class _Server(uvicorn.Server):
+    """Ends at once what is idle: a TLS connection would wait for the client's goodbye, and outlive the event loop."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is None or cycle.response_complete:
+                self._abort(connection)
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            self._abort(connection)
+        await asyncio.sleep(0)
+
+    @staticmethod
+    def _abort(connection: object) -> None:
+        if transport := getattr(connection, "transport", None):
+            transport.abort()
+
+
 class ThreadedServer:
     """Serves on 127.0.0.1 only. Port 0 takes a free port; `url` says which. With a certificate and key it speaks TLS."""
 
@@ -23,7 +42,7 @@ class ThreadedServer:
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2, server_header=False, **files
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._scheme = "https" if ssl_cert else "http"
         self._wanted = port
         self._socket: socket.socket | None = None
@@ -50,17 +69,9 @@ class ThreadedServer:
             bound.close()
             raise
         self._socket = bound
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(bound),), name=f"server-{self.port}", daemon=True)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [bound]}, name=f"server-{self.port}", daemon=True)
         self._thread.start()
         return self
-
-    async def _serve(self, bound: socket.socket) -> None:
-        await self._server.serve([bound])
-        # A TLS connection waits for the client's goodbye, which may never come: the loop must not end before its transports do.
-        for connection in list(self._server.server_state.connections):
-            if transport := getattr(connection, "transport", None):
-                transport.abort()
-        await asyncio.sleep(0.01)
 
     def stop(self) -> None:
         self._server.should_exit = True

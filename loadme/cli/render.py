@@ -88,7 +88,7 @@ def _file_error(error: Any) -> str:
     if not isinstance(error, dict):
         return str(error)
     hint = f" ({error['hint']})" if error.get("hint") else ""
-    return f"{error.get('path', '')}: {error.get('message', '')}{hint}"
+    return f"{error.get('field') or error.get('path') or 'file'}: {error.get('message', '')}{hint}"
 
 
 def steps(run: Json, now: datetime) -> RenderableType:

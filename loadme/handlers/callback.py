@@ -18,7 +18,6 @@ from loadme.state import Error, Item, Outcome, Progress
 
 TEXT_LIMIT = 2000
 ACCEPTED = "accepted"
-KINDS = ("failed", "exit_code", "outputs")
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -155,14 +154,19 @@ def _over() -> Rejected:
 
 
 def _error(given: Mapping[str, Any]) -> Error:
-    code, lines = given.get("exit_code"), given.get("log")
-    kind = given.get("kind")
+    code = given.get("exit_code")
+    code = code if isinstance(code, int) and not isinstance(code, bool) else None
     return Error(
-        kind=kind if kind in KINDS else "failed",
+        kind=loglines.failure_kind(given.get("kind"), code),
         message=str(given.get("message") or "the work reported a failure without a message")[:TEXT_LIMIT],
-        exit_code=code if isinstance(code, int) and not isinstance(code, bool) else None,
-        log=loglines.tail("\n".join(map(str, lines))) if isinstance(lines, list) else (),
+        exit_code=code,
+        details=_lines(given.get("details")),
+        log=_lines(given.get("log")),
     )
+
+
+def _lines(given: object) -> tuple[str, ...]:
+    return loglines.tail("\n".join(map(str, given))) if isinstance(given, list) else ()
 
 
 def _progress(services: Services, given: Mapping[str, Any]) -> Progress:

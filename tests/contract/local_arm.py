@@ -102,7 +102,8 @@ class LocalArm:
 
     @property
     def spec_id(self) -> str:
-        return f"/subscriptions/{self.subscription}/resourceGroups/{MANAGEMENT}/providers/Microsoft.Resources/templateSpecs/{SPEC}/versions/1.0"
+        scope = f"/subscriptions/{self.subscription}/resourceGroups/{MANAGEMENT}"
+        return f"{scope}/providers/Microsoft.Resources/templateSpecs/{SPEC}/versions/1.0"
 
     def _client(self, kind: Callable[..., Any], token: str | None) -> Any:
         credential = StaticCredential(self.token if token is None else token)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,12 +98,3 @@ def sample_host(folder: Path, azurite: Azurite, authority: Authority, queue: str
     child = HostChild(HostCommand(app=app, port=0, folder=folder / "host", environment=settings))
     child.start()
     return SampleHost(child, folder / "journal", azurite, authority, queue)
-
-
-def wait_for(predicate: Callable[[], Any], timeout: float, what: str) -> Any:
-    """The predicate's first true value; fails when there is none in time."""
-    deadline = time.monotonic() + timeout
-    while not (value := predicate()):
-        assert time.monotonic() < deadline, f"waited {timeout:g} s in vain for {what}"
-        time.sleep(0.05)
-    return value

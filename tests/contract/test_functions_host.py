@@ -18,7 +18,8 @@ from localcloud.azurite import Azurite
 from localcloud.certificates import Authority
 from localcloud.errors import CloudError
 from localcloud.statefile import is_alive
-from tests.contract.sample_host import SampleHost, sample_host, wait_for
+from tests.contract.sample_host import SampleHost, sample_host
+from tests.waiting import wait_for
 
 Hosts = Callable[..., SampleHost]
 

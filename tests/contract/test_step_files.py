@@ -210,12 +210,13 @@ def test_heartbeats_tell_how_far_it_is_but_not_more_than_one_a_second(inside: Co
     assert server.posts("/heartbeat") == [{"fraction": 0.0, "text": "on"}]
 
 
-def test_a_heartbeat_that_nobody_takes_does_no_harm(inside: Container, server: CallbackServer) -> None:
-    server.script["POST", "/heartbeat"] = [500]
+@pytest.mark.parametrize(("status", "goes_on"), [(202, True), (500, True), (401, True), (410, False)])
+def test_a_heartbeat_tells_whether_the_work_is_still_wanted(inside: Container, server: CallbackServer, status: int, goes_on: bool) -> None:
+    server.script["POST", "/heartbeat"] = [status]
 
-    done = inside.run("-c", "from loadme import step; step.heartbeat(0.5); print('went on')")
+    done = inside.run("-c", "from loadme import step; print(step.heartbeat(0.5), step.heartbeat(0.6))")
 
-    assert done.stdout == "went on\n"
+    assert done.stdout == f"{goes_on} {goes_on}\n"
 
 
 def weather(inside: Container, server: CallbackServer, step: str, **more: str) -> dict[str, Any]:

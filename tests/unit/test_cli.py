@@ -233,7 +233,7 @@ def test_latest_is_the_newest_run() -> None:
 
 
 def test_workflows_are_listed_with_their_variables_and_the_broken_files() -> None:
-    broken = [{"file": "bad.yaml", "errors": [{"path": "steps.a", "message": "unknown key", "hint": "did you mean image?"}]}]
+    broken = [{"file": "bad.yaml", "errors": [{"field": "steps.a", "message": "unknown key", "hint": "did you mean image?"}]}]
     result = World(FakeApp().on("GET workflows", {"workflows": [WORKFLOW], "broken": broken})).run("workflows")
     for part in (
         "report  Numbers",
