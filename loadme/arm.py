@@ -148,19 +148,24 @@ class AzureArm:
         self._credential = credential
         self._subscription = subscription
         self._resource_group = resource_group
-        self._options = client_options(ca_file) | {"base_url": endpoint.rstrip("/"), "retry_policy": brief_retry()}
+        self._endpoint = endpoint.rstrip("/")
+        self._ca_file = ca_file
+
+    def _options(self) -> dict[str, Any]:
+        # A policy belongs to one client: it holds the next one of that client's pipeline.
+        return client_options(self._ca_file) | {"base_url": self._endpoint, "retry_policy": brief_retry()}
 
     @cached_property
     def _resources(self) -> DeploymentsMgmtClient:
         from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 
-        return DeploymentsMgmtClient(self._credential, self._subscription, **self._options)
+        return DeploymentsMgmtClient(self._credential, self._subscription, **self._options())
 
     @cached_property
     def _containers(self) -> ContainerInstanceManagementClient:
         from azure.mgmt.containerinstance import ContainerInstanceManagementClient
 
-        return ContainerInstanceManagementClient(self._credential, self._subscription, **self._options)
+        return ContainerInstanceManagementClient(self._credential, self._subscription, **self._options())
 
     def template_parameters(self, spec_id: str) -> tuple[TemplateParameter, ...]:
         """See Arm."""
@@ -169,7 +174,7 @@ class AzureArm:
         spec = parse_spec_id(spec_id)
         with (
             translated(f"reading template spec {spec.name} {spec.version}"),
-            TemplateSpecsClient(self._credential, spec.subscription, **self._options) as client,
+            TemplateSpecsClient(self._credential, spec.subscription, **self._options()) as client,
         ):
             version = client.template_spec_versions.get(spec.resource_group, spec.name, spec.version)
         declared: dict[str, dict[str, Any]] = (version.main_template or {}).get("parameters", {})

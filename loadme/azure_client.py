@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, HttpResponseError
     from azure.core.pipeline.policies import RetryPolicy
 
-RETRIES: dict[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
+RETRIES: dict[str, Any] = {"retry_total": 3, "retry_read": 1, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
 
 DEFAULT_WAIT = 10.0  # seconds after throttling that names no time
 

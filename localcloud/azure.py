@@ -91,7 +91,7 @@ class Azure:
         return ArmState(self.settings.arm, clock, runtime)
 
     def _serve_arm(self, state: ArmState) -> None:
-        port = usual_or_free(ARM_PORT) if self.settings.fixed_ports else 0
+        port = usual_or_free(ARM_PORT, self.settings.say) if self.settings.fixed_ports else 0
         app = create_arm_app(state, self.signer.verify)
         server = ThreadedServer(app, port, ssl_cert=self._authority.certificate, ssl_key=self._authority.key)
         self._stack.enter_context(server)

@@ -117,7 +117,7 @@ class Cloud:
     def _host_port(self) -> int:
         if self.settings.port is not None:
             return insist(self.settings.port)
-        return usual_or_free(HOST_PORT) if self.settings.fixed_ports else free_port()
+        return usual_or_free(HOST_PORT, self.settings.say) if self.settings.fixed_ports else free_port()
 
     def _start_host(self, host: HostChild) -> None:
         self._stack.callback(host.stop)

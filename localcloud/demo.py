@@ -215,7 +215,7 @@ def give_up(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def interrupted(_number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM is treated as Ctrl-C is."""
+    """Ctrl-C and SIGTERM are the same."""
     raise KeyboardInterrupt
 
 
@@ -246,7 +246,8 @@ def main() -> int:
             settings = CloudSettings(folder=Path(folder), fixed_ports=False, say=say)
             return with_cloud(Cloud(settings), lambda: DEADLINE - seconds())
 
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupted)
     alarm(DEADLINE, overdue)
     code, line = last_line(demo, seconds)
     alarm(0, overdue)

@@ -96,7 +96,7 @@ class Metadata:
 def _choose(request: Request, identities: Sequence[Identity]) -> Identity | None:
     """The identity that the query names, or the only one there is."""
     words = [request.query_params[choice] for choice in CHOICES if choice in request.query_params]
-    found = [identity for identity in identities if all(identity.is_called(word) for word in words)]
+    found = list(dict.fromkeys(identity for identity in identities if all(identity.is_called(word) for word in words)))
     return found[0] if len(found) == 1 else None
 
 

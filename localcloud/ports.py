@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from localcloud.errors import CloudError
 
@@ -24,9 +25,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def usual_or_free(usual: int) -> int:
+def usual_or_free(usual: int, say: Callable[[str], None]) -> int:
     """The usual port, or any other when somebody has taken it."""
-    return usual if is_free(usual) else free_port()
+    if is_free(usual):
+        return usual
+    say(f"port {usual} is taken: using another one")
+    return free_port()
 
 
 def insist(port: int) -> int:

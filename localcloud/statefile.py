@@ -48,9 +48,17 @@ class StateFile:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process is there, and is ours to signal."""
+    """Whether the process is running, and is ours to signal."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, PermissionError):
         return False
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended and only its parent has not looked yet; where there is no /proc, nobody can say."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False

@@ -93,11 +93,13 @@ def _file_error(error: Any) -> str:
 
 def steps(run: Json, now: datetime) -> RenderableType:
     """The table of a run's steps, as `--watch` repaints it."""
-    rows = [
-        (step["name"], status(step["status"]), words.took(step, now), _attempts(step), words.progress(step) or words.message(step))
-        for step in run.get("steps", ())
-    ]
+    rows = [(step["name"], status(step["status"]), words.took(step, now), _attempts(step), _told(step)) for step in run.get("steps", ())]
     return table("step", "status", "took", "attempts", "", rows=rows)
+
+
+def _told(step: Json) -> Text:
+    # One line, cut at the terminal's edge: a table that is repainted must not be taller than the screen.
+    return Text(words.progress(step) or words.message(step), no_wrap=True, overflow="ellipsis")
 
 
 def _attempts(step: Json) -> str:
@@ -113,12 +115,12 @@ def head(run: Json, now: datetime) -> RenderableType:
 def whole(run: Json, now: datetime) -> RenderableType:
     """All that `loadme show` tells about a run."""
     parts: list[RenderableType] = [head(run, now), *named("variables", run.get("variables")), steps(run, now)]
-    return Group(*parts, *named("outputs", run.get("outputs")), *explained(run))
+    return Group(*parts, ending(run))
 
 
-def ending(run: Json, now: datetime) -> RenderableType:
-    """What `--watch` says at the end: the verdict, the outputs, and why if it failed."""
-    return Group(head(run, now), *named("outputs", run.get("outputs")), *explained(run))
+def ending(run: Json) -> RenderableType:
+    """What `--watch` says at the end: the outputs, and why if it failed."""
+    return Group(*named("outputs", run.get("outputs")), *explained(run))
 
 
 def named(title: str, values: Json | None) -> list[RenderableType]:

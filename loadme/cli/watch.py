@@ -44,10 +44,13 @@ def watch(api: Api, run_id: str, outside: Outside, console: Console, *, quiet: b
     try:
         if quiet:
             return _lines(api, run_id, outside, lambda text: click.echo(text, err=True))
-        run = _live(api, run_id, outside, console) if console.is_terminal else _lines(api, run_id, outside, click.echo)
+        live = console.is_terminal
+        run = _live(api, run_id, outside, console) if live else _lines(api, run_id, outside, click.echo)
     except KeyboardInterrupt:
         raise Interrupted(f"the run goes on; look at it again with: loadme show {run_id} --watch") from None
-    console.print(render.ending(run, outside.now()))
+    if not live:  # the table's last state says how it went
+        console.print(render.head(run, outside.now()))
+    console.print(render.ending(run))
     return run
 
 

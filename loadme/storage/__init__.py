@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 
+# Blobs and queues have words of their own for the waits between tries, which are 15 s and more unless told otherwise.
+BACKOFF: dict[str, Any] = {"initial_backoff": 0.4, "increment_base": 1, "random_jitter_range": 0.2}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Account:
     """How to reach the storage account: by endpoints and a credential, or by a connection string, which wins.
@@ -27,4 +31,4 @@ class Account:
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of the account's SDK clients."""
-        return client_options(self.ca_file)
+        return client_options(self.ca_file) | BACKOFF

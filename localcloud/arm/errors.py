@@ -68,6 +68,14 @@ def not_supported(what: str) -> ArmError:
     return bad_request("LocalCloudNotSupported", f"{what} is not supported by the local cloud yet; on Azure it may be.")
 
 
+def internal_error(activity: str, correlation: str) -> ArmError:
+    return ArmError(
+        500,
+        "InternalServerError",
+        f"Encountered an internal server error. The tracking activity id is '{activity}', correlation id is '{correlation}'.",
+    )
+
+
 def gateway_timeout(provider: str) -> ArmError:
     return ArmError(
         504,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ from collections.abc import Sequence
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.containerinstance import ContainerInstance
 from localcloud.arm.deployments import Deployments
-from localcloud.arm.errors import ArmError
+from localcloud.arm.errors import ArmError, internal_error
 from localcloud.arm.faults import Faults
 from localcloud.arm.gate import check_subscription, check_version
+from localcloud.arm.ids import guid
 from localcloud.arm.journal import Journal
 from localcloud.arm.limits import Throttle
 from localcloud.arm.managedidentity import ManagedIdentity
@@ -21,6 +23,8 @@ from localcloud.arm.settings import ArmSettings
 from localcloud.clock import Clock
 from localcloud.containers import Runtime
 from localcloud.tokens import Identity
+
+_log = logging.getLogger(__name__)
 
 
 class ArmState:
@@ -46,6 +50,7 @@ class ArmState:
     def answer(self, call: Call) -> tuple[Reply, float]:
         """The reply to a call and by how many real seconds a fault delays it."""
         with self.lock:
+            now = self.clock.now()
             fault = self.faults.pick(call)
             headers: dict[str, str] = {}
             try:
@@ -54,8 +59,11 @@ class ArmState:
                 fault.after()
             except ArmError as error:
                 reply = Reply(status=error.status, body=error.body(), headers=error.headers)
+            except Exception:
+                _log.exception("a bug in the local cloud: %s %s", call.method, call.path)
+                reply = Reply(status=500, body=internal_error(guid(self.random), call.correlation).body())
             reply.headers = {**headers, **reply.headers}
-            self.journal.write(call, reply.status, self.clock.now())
+            self.journal.write(call, reply.status, now)
         return reply, fault.delay
 
     def _act(self, call: Call, headers: dict[str, str]) -> Reply:

@@ -18,7 +18,7 @@ from .engine import Engine
 from .keys import load_keys
 from .queue_listener import QueueListener
 from .settings import HostError, HostSettings
-from .storage import Queues, connect
+from .storage import Queues, connect, preload
 from .table import QueueFunction, Table, build_table
 from .timer_listener import StatusStore, TimerListener
 from .web import Web
@@ -62,7 +62,7 @@ class Host:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="host"))
         listening = _bind(self.settings.port)
         try:
-            await self._engine.start()
+            await asyncio.gather(self._engine.start(), asyncio.to_thread(preload))
             table = build_table(self._engine.functions, self.settings)
             web = Web(self.settings, table, load_keys(self.settings.keys_file), self._engine)
             server = QuietServer(

@@ -103,24 +103,25 @@ def _function_timeout(host: Mapping[str, Any]) -> float | None:
 
 
 def _queue_options(queues: Mapping[str, Any], environment: Mapping[str, str]) -> QueueOptions:
-    batch_size = _within("batchSize", int(queues.get("batchSize", 16)), 1, 32)
+    batch_size = _number(queues, "batchSize", 16, 1, 32)
     # The real host polls an idle queue every 2 s, not every minute, when it runs in development.
     polling = str(queues.get("maxPollingInterval", "00:00:02"))
     return QueueOptions(
         batch_size=batch_size,
-        new_batch_threshold=int(queues.get("newBatchThreshold", batch_size // 2 * (os.cpu_count() or 1))),
+        new_batch_threshold=_number(queues, "newBatchThreshold", batch_size // 2 * (os.cpu_count() or 1), 0, 10**9),
         max_polling_interval=max(0.1, parse_time(polling, "extensions.queues.maxPollingInterval")),
         visibility_timeout=parse_time(str(queues.get("visibilityTimeout", "00:00:00")), "extensions.queues.visibilityTimeout"),
-        max_dequeue_count=_within("maxDequeueCount", int(queues.get("maxDequeueCount", 5)), 1, 10**9),
+        max_dequeue_count=_number(queues, "maxDequeueCount", 5, 1, 10**9),
         base64=str(queues.get("messageEncoding", "base64")).lower() != "none",
         lease=float(environment.get("LOCALCLOUD_LEASE_SECONDS", "600")),
     )
 
 
-def _within(name: str, value: int, low: int, high: int) -> int:
-    if not low <= value <= high:
-        raise HostError(f"host.json: extensions.queues.{name} is {value}, it must be from {low} to {high}")
-    return value
+def _number(queues: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
+    given = queues.get(name, default)
+    if not str(given).isdigit() or not low <= int(given) <= high:
+        raise HostError(f"host.json: extensions.queues.{name} is {given!r}, it must be a whole number from {low} to {high}")
+    return int(given)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

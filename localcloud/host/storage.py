@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.identity import ManagedIdentityCredential
-from azure.storage.queue import QueueClient, QueueServiceClient
 
 from .settings import HostError
+
+if TYPE_CHECKING:  # a second's work: done while the app is being loaded, by `connect`
+    from azure.storage.queue import QueueClient, QueueServiceClient
 
 EMULATOR = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
@@ -110,8 +111,17 @@ class Queues:
         self._service.close()
 
 
+def preload() -> None:
+    """Import what `connect` needs: it takes a while, and may be done at the side."""
+    import azure.identity
+    import azure.storage.queue  # noqa: F401
+
+
 def connect(connection: str, settings: Mapping[str, str]) -> Queues:
     """The queues of the connection of this name: `AzureWebJobs{name}` or `{name}`, a string or a section of settings."""
+    from azure.identity import ManagedIdentityCredential
+    from azure.storage.queue import QueueServiceClient
+
     for name in (f"AzureWebJobs{connection}", connection):
         if text := settings.get(name):
             return Queues(

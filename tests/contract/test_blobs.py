@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from loadme.errors import Absent
+from loadme.errors import Absent, Unavailable
 from loadme.storage import Account
 from loadme.storage.blobs import AzureBlobs, Blobs
 from localcloud.tokens import TokenSigner
@@ -74,6 +76,14 @@ class TestBlobs:
         assert list(blobs.names("runs/a/")) == ["runs/a/10", "runs/a/2"]
         assert list(blobs.names("")) == ["other", "runs/a/10", "runs/a/2", "runs/b"]
         assert list(blobs.names("nothing")) == []
+
+
+def test_an_outage_is_told_to_the_caller_soon(account: Account) -> None:
+    away = replace(account, blob_endpoint="https://127.0.0.1:1/devstoreaccount1")
+    begin = time.monotonic()
+    with closing(AzureBlobs(away, a_container_name())) as blobs, pytest.raises(Unavailable):
+        blobs.get("a")
+    assert time.monotonic() - begin < 10
 
 
 def test_the_content_type_is_what_others_see(account: Account, signer: TokenSigner) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
-from loadme.errors import Terminal
+from loadme.errors import Terminal, Unavailable
 from loadme.storage import Account
 from loadme.storage.queues import MAX_DELAY, AzureQueues, Queues
 from tests.fakes.queues import FakeQueues
@@ -93,3 +94,11 @@ def test_a_message_never_expires(account: Account, keyed_account: Account) -> No
         message = next(iter(client.receive_messages()))
     assert message.expires_on is not None
     assert message.expires_on.year == 9999
+
+
+def test_an_outage_is_told_to_the_caller_soon(account: Account) -> None:
+    away = replace(account, queue_endpoint="https://127.0.0.1:1/devstoreaccount1")
+    begin = time.monotonic()
+    with closing(AzureQueues(away)) as queues, pytest.raises(Unavailable):
+        queues.send(a_queue_name(), "x")
+    assert time.monotonic() - begin < 10

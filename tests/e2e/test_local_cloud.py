@@ -54,15 +54,14 @@ def is_up(folder: Path) -> dict[str, Any] | None:
 
 
 def test_a_run_succeeds_from_one_post(cloud: Cloud) -> None:
-    headers = {"x-functions-key": cloud.key}
+    with httpx.Client(base_url=cloud.url, headers={"x-functions-key": cloud.key}, timeout=30, trust_env=False) as client:
+        started = client.post("/api/workflows/greet/runs", json={"who": "you"})
 
-    started = httpx.post(f"{cloud.url}/api/workflows/greet/runs", headers=headers, json={"who": "you"}, trust_env=False)
-
-    assert started.status_code == 202, started.text
-    run = f"{cloud.url}{started.headers['location']}"
-    ended = wait_for(lambda: of_status(httpx.get(run, headers=headers, trust_env=False).json(), "succeeded"), 30, "the run's end")
-    assert ended["steps"][0]["status"] == "succeeded"
-    wait_for(lambda: "hello you" in httpx.get(f"{run}/steps/greet/logs", headers=headers, trust_env=False).text, 30, "the log")
+        assert started.status_code == 202, started.text
+        run = started.headers["location"]
+        ended = wait_for(lambda: of_status(client.get(run).json(), "succeeded"), 30, "the run's end")
+        assert ended["steps"][0]["status"] == "succeeded"
+        wait_for(lambda: "hello you" in client.get(f"{run}/steps/greet/logs").text, 30, "the log")
 
 
 def of_status(run: dict[str, Any], status: str) -> dict[str, Any] | None:
@@ -84,7 +83,7 @@ def test_a_restarted_host_has_the_same_address_and_key(cloud: Cloud) -> None:
 
     cloud.restart_host(kill=True)
 
-    assert httpx.get(f"{url}/api/health", headers={"x-functions-key": key}, trust_env=False).status_code == 200
+    assert httpx.get(f"{url}/api/health", headers={"x-functions-key": key}, timeout=30, trust_env=False).status_code == 200
 
 
 def test_a_second_one_in_the_same_folder_is_refused(cloud: Cloud) -> None:
@@ -106,6 +105,25 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     assert len(running) >= 2
     assert processes_of(tmp_path) == []
     assert list((tmp_path / ".localcloud").iterdir()) == []
+
+
+def test_down_stops_the_one_that_is_up(tmp_path: Path) -> None:
+    with supervisor(tmp_path) as process:
+        wait_for(lambda: is_up(tmp_path), 60, "the cloud")
+        assert command("status", tmp_path).returncode == 0
+
+        stopped = command("down", tmp_path)
+
+        assert stopped.stdout == "localcloud: stopped\n"
+        assert process.wait(5) == 0
+    assert command("status", tmp_path).returncode == 3
+
+
+def command(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    return subprocess.run(
+        [sys.executable, "-m", "localcloud", name], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at the processes in /proc, which only Linux has")
@@ -137,6 +155,15 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: list[str],
     assert errors.startswith("localcloud: ")
     assert message.format(**known) in errors
     assert errors.count("\n") == 1
+
+
+def test_without_azurite_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcloud.azurite.AZURITE", tmp_path / "nowhere")
+
+    with pytest.raises(CloudError, match="run make setup"):
+        Cloud(cloud_settings(tmp_path)).start()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_app_that_cannot_be_loaded_ends_the_start_in_one_line(tmp_path: Path) -> None:

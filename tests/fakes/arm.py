@@ -1,7 +1,8 @@
 """An ARM in memory, whose deployments and container groups do what a test tells them.
 
-`deploy` creates at once a deployment that is Running and a group with one container of the same name; `start`, `finish` and
-`fail_deployment` move them on. `errors` is raised first: the next call of a method raises the next of its list.
+`deploy` creates at once a deployment that is Running and a group with one container of the same name, which has the tags of the
+parameter `tags`; `start`, `finish` and `fail_deployment` move them on. `errors` is raised first: the next call of a method raises
+the next of its list.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class FakeArm:
         self.starts[name] += 1
         self.parameters[name] = dict(parameters)
         self.deployments[name] = Deployment(name, "Running")
-        self.container_groups[name] = Group(name, "Pending", "Pending", {name: ContainerState()}, dict(tags or {}))
+        self.container_groups[name] = Group(name, "Pending", "Pending", {name: ContainerState()}, dict(parameters.get("tags", {})))
 
     def deployment(self, name: str) -> Deployment | None:
         self._called("deployment")

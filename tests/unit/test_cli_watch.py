@@ -125,6 +125,15 @@ def test_on_a_terminal_a_table_is_repainted() -> None:
         assert part in painted
 
 
+def test_a_step_is_one_line_however_narrow_the_terminal_is() -> None:
+    screen = Console(file=io.StringIO(), width=60)
+    screen.print(render.steps(a_run("succeeded", a_step(outputs={f"number_{n}": n for n in range(20)})), World().outside().now()))
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 2
+    assert lines[1].startswith("split  ✓ succeeded  1.5 s")
+    assert lines[1].rstrip().endswith("…")
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -52,6 +52,19 @@ def test_every_step_comes_once_and_behind_all_that_it_needs(needs: dict[str, lis
     assert cycles(graph(needs)) == []
 
 
+def first_ready(needs: dict[str, list[str]]) -> tuple[str, ...]:
+    """The order as the design words it, without care for speed."""
+    done: list[str] = []
+    while len(done) < len(needs):
+        done.append(next(name for name in needs if name not in done and set(needs[name]) <= set(done)))
+    return tuple(done)
+
+
+@given(acyclic())
+def test_of_the_steps_that_are_ready_the_first_of_the_definition_comes_first(needs: dict[str, list[str]]) -> None:
+    assert order(graph(needs)) == first_ready(needs)
+
+
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"))))
 def test_what_is_not_ordered_is_behind_a_cycle(needs: dict[str, list[str]]) -> None:
     any_graph = graph(needs)

@@ -97,8 +97,10 @@ def test_a_folder_that_is_missing_is_told_and_not_raised(tmp_path: Path) -> None
     assert "cannot be read" in found.broken[0].problems[0].message
 
 
-def test_a_file_that_is_too_large_is_refused_unread() -> None:
-    found = catalogue({"large.yaml": b"# " + "é".encode() * 600_000})
+def test_a_file_that_is_too_large_is_refused_for_that_even_when_its_limit_cuts_a_character(tmp_path: Path) -> None:
+    (tmp_path / "large.yaml").write_bytes(b"# " + "é".encode() * 600_000)
+
+    found = load_folder(tmp_path)
 
     assert "too large" in found.broken[0].problems[0].message
 

@@ -59,7 +59,7 @@ class Lifecycle:
         now = self._state.clock.now()
         missing = [container for container in group.containers if not self._state.runtime.has(container.image)]
         for container in missing:
-            container.event("Failed", f'Failed to pull image "{container.image}"', now, "Warning")
+            container.event("Failed", f'Failed to pull image "{container.image}": the image map has no such image', now, "Warning")
             container.current = {"state": "Waiting", "detailStatus": f'ImagePullBackOff: Back-off pulling image "{container.image}"'}
         if missing:
             group.provisioning_state = "Failed"

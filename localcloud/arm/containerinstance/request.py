@@ -42,8 +42,8 @@ def read_group(resource_id: str, name: str, body: Mapping[str, Any]) -> Containe
         id=resource_id,
         name=name,
         location=str(body["location"]),
-        tags=body.get("tags"),
-        identity=body.get("identity"),
+        tags=dict(_object(body["tags"], "tags")) if body.get("tags") is not None else None,
+        identity=dict(_object(body["identity"], "identity")) if body.get("identity") else None,
         registries=_registries(properties, body.get("identity"), name),
         restart_policy=properties.get("restartPolicy") or "",
         ip_address=properties.get("ipAddress"),
@@ -60,6 +60,14 @@ def _object(value: Any, path: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise invalid_content(f"Error converting value to an object. Path '{path}', line 1, position 1.")
+    return value
+
+
+def _list(value: Any, path: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise invalid_content(f"Error converting value to an array. Path '{path}', line 1, position 1.")
     return value
 
 
@@ -96,12 +104,13 @@ def _registries(properties: Mapping[str, Any], identity: Any, name: str) -> list
     """As they are shown again: without passwords."""
     owned = {key.lower() for key in _object(_object(identity, "identity").get("userAssignedIdentities"), "identity")}
     shown = []
-    for entry in properties.get("imageRegistryCredentials") or []:
-        if not _object(entry, "properties.imageRegistryCredentials").get("server"):
+    for item in _list(properties.get("imageRegistryCredentials"), "properties.imageRegistryCredentials"):
+        entry = _object(item, "properties.imageRegistryCredentials")
+        if not entry.get("server"):
             raise invalid_content(
                 "Required property 'server' not found in JSON. Path 'properties.imageRegistryCredentials[0]', line 1, position 1."
             )
-        if entry.get("identity") and entry["identity"].lower() not in owned:
+        if entry.get("identity") and str(entry["identity"]).lower() not in owned:
             raise errors.foreign_identity(name)
         shown.append({key: entry[key] for key in ("server", "username", "identity") if entry.get(key)})
     return shown
@@ -133,9 +142,9 @@ def _container(given: Any, group: str, at: int) -> ContainerStatus:
     return ContainerStatus(
         name=name,
         image=str(properties["image"]),
-        command=[str(word) for word in properties.get("command") or []],
-        ports=list(properties.get("ports") or []),
-        variables=_variables(properties.get("environmentVariables") or [], name, group),
+        command=[str(word) for word in _list(properties.get("command"), f"{path}.properties.command")],
+        ports=_list(properties.get("ports"), f"{path}.properties.ports"),
+        variables=_variables(_list(properties.get("environmentVariables"), f"{path}.properties.environmentVariables"), name, group),
         requests=requests,
         limits=limits,
     )
@@ -152,7 +161,7 @@ def _resources(given: Mapping[str, Any], name: str, group: str) -> tuple[dict[st
     return {"memoryInGB": float(requests["memoryInGB"]), "cpu": float(requests["cpu"])}, known or None
 
 
-def _variables(given: Any, name: str, group: str) -> list[dict[str, str]]:
+def _variables(given: list[Any], name: str, group: str) -> list[dict[str, str]]:
     variables = []
     for item in given:
         entry = _object(item, "environmentVariables")

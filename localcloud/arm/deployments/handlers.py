@@ -67,6 +67,7 @@ class Deployments:
             template=template,
             link=link,
             mode="Incremental",
+            tags=call.object().get("tags"),
             started=self._state.clock.now(),
         )
         self._deployments[key.lower()] = deployment
@@ -91,7 +92,7 @@ class Deployments:
 
     def operations(self, _call: Call, group: str, name: str) -> Reply:
         deployment = self._need(group, name)
-        return Reply(body={"value": [deployment.show_operation(operation) for operation in deployment.operations.values()]})
+        return Reply(body={"value": deployment.show_operations()})
 
     def status(self, _call: Call, group: str, name: str, status: str) -> Reply:
         deployment = self._need(group, name)
@@ -161,7 +162,7 @@ class Deployments:
             raise invalid_content(
                 "Required property 'template' or 'templateLink' not found in JSON. Path 'properties', line 1, position 1."
             )
-        return read_template(source)
+        return read_template(source, stored=bool(link))
 
     def _plan(self, template: Template, properties: Mapping[str, Any], where: Mapping[str, Any], name: str) -> Plan:
         settings = self._state.settings

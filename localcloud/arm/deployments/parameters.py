@@ -7,20 +7,10 @@ from typing import Any
 
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.template import Template
+from localcloud.arm.deployments.types import TYPES
 from localcloud.arm.errors import not_supported
 from localcloud.arm.expressions import ExpressionError
 from localcloud.arm.expressions.values import compact, find_key, holds, is_of, text, type_name
-
-# ARM's types: how it writes them in answers, and what JSON they take.
-TYPES = {
-    "string": ("String", "string"),
-    "securestring": ("SecureString", "string"),
-    "int": ("Int", "int"),
-    "bool": ("Bool", "bool"),
-    "object": ("Object", "object"),
-    "secureobject": ("SecureObject", "object"),
-    "array": ("Array", "array"),
-}
 
 
 class Parameters:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.parameters import TYPES, Parameters
+from localcloud.arm.deployments.parameters import Parameters
 from localcloud.arm.deployments.scope import Surroundings, evaluator
 from localcloud.arm.deployments.template import Template
+from localcloud.arm.deployments.types import TYPES
 from localcloud.arm.expressions import Evaluator, ExpressionError
 from localcloud.arm.expressions.values import is_of, type_name
 from localcloud.arm.ids import resource_id

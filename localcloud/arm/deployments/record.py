@@ -10,7 +10,7 @@ from typing import Any
 from localcloud.arm.deployments.plan import Plan, PlannedResource
 from localcloud.arm.deployments.template import Template
 from localcloud.arm.errors import ArmError
-from localcloud.arm.ids import duration, timestamp
+from localcloud.arm.ids import duration, stable_guid, timestamp
 
 KIND = "Microsoft.Resources/deployments"
 ACTIVE = ("Accepted", "Running")
@@ -41,6 +41,7 @@ class Deployment:
     template: Template
     link: str  # the template spec version it was made from, if any
     mode: str
+    tags: dict[str, str] | None
     started: datetime
     state: str = "Accepted"
     changed: datetime | None = None
@@ -53,7 +54,8 @@ class Deployment:
         return self.state in ACTIVE
 
     def show(self) -> dict[str, Any]:
-        return {"id": self.id, "name": self.name, "type": KIND, "properties": self._properties()}
+        tags = {"tags": self.tags} if self.tags else {}
+        return {"id": self.id, "name": self.name, "type": KIND, **tags, "properties": self._properties()}
 
     def _properties(self) -> dict[str, Any]:
         changed = self.changed or self.started
@@ -99,7 +101,24 @@ class Deployment:
             if resource.needs
         ]
 
-    def show_operation(self, operation: Operation) -> dict[str, Any]:
+    def show_operations(self) -> list[dict[str, Any]]:
+        return [*map(self._show_operation, self.operations.values()), *self._evaluation()]
+
+    def _evaluation(self) -> list[dict[str, Any]]:
+        """The outputs are an operation of their own, without a target."""
+        if self.state != "Succeeded" or not self.plan.outputs or self.changed is None:
+            return []
+        properties = {
+            "provisioningOperation": "EvaluateDeploymentOutput",
+            "provisioningState": "Succeeded",
+            "timestamp": timestamp(self.changed),
+            "duration": duration(self.changed - self.started),
+            "trackingId": stable_guid(f"outputs:{self.status_id}"),
+            "statusCode": "OK",
+        }
+        return [{"id": f"{self.id}/operations/{self.status_id}", "operationId": self.status_id, "properties": properties}]
+
+    def _show_operation(self, operation: Operation) -> dict[str, Any]:
         ended = operation.ended or operation.started
         error = {"statusMessage": {"status": "Failed", "error": operation.error.error()}} if operation.error else {}
         return {

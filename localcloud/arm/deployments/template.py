@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.arm.deployments.errors import invalid_template
+from localcloud.arm.deployments.normal_form import normal_form
 from localcloud.arm.errors import not_supported
 from localcloud.arm.expressions.hashing import template_hash
 
@@ -39,8 +40,11 @@ class Template:
     source: Mapping[str, Any]
 
 
-def read_template(source: Mapping[str, Any]) -> Template:
-    """Raises InvalidTemplate, or what says that the local cloud does not do it yet."""
+def read_template(source: Mapping[str, Any], *, stored: bool = False) -> Template:
+    """Raises InvalidTemplate, or what says that the local cloud does not do it yet.
+
+    `stored` is for a template spec's: ARM hashes its own form of that, and an inline one as it was sent.
+    """
     _keys(source, _TOP, _TOP_UNSUPPORTED, "the template")
     if not source.get("$schema") or not source.get("contentVersion"):
         raise invalid_template("The template must have a '$schema' and a 'contentVersion'")
@@ -59,7 +63,7 @@ def read_template(source: Mapping[str, Any]) -> Template:
         variables=variables,
         resources=_resources(source.get("resources")),
         outputs=outputs,
-        hash=template_hash(source),
+        hash=template_hash(normal_form(source) if stored else source),
         source=source,
     )
 

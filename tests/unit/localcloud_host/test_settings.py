@@ -65,7 +65,8 @@ def test_no_timeout_is_minus_one(app: Path) -> None:
     ("content", "message"),
     [
         ({"functionTimeout": "2 minutes"}, "functionTimeout is '2 minutes'"),
-        ({"extensions": {"queues": {"batchSize": 33}}}, "batchSize is 33, it must be from 1 to 32"),
+        ({"extensions": {"queues": {"batchSize": 33}}}, "batchSize is 33, it must be a whole number from 1 to 32"),
+        ({"extensions": {"queues": {"maxDequeueCount": "five"}}}, "maxDequeueCount is 'five'"),
     ],
 )
 def test_a_wrong_value_is_named(app: Path, content: dict[str, Any], message: str) -> None:

@@ -1,0 +1,163 @@
+"""Containers as processes: really started, really ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from localcloud.clock import ScaledClock
+from localcloud.containers import ImageMap, Launch, ProcessRuntime
+from localcloud.containers.logs import unstamped
+from localcloud.containers.processes import ContainerProcess
+from tests.contract.local_arm import wait_for
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[ProcessRuntime]:
+    images = ImageMap([], python=sys.executable, app=tmp_path)
+    running = ProcessRuntime(images, tmp_path / "containers", {"AUTHORITY": "http://127.0.0.1/groups/{group}"})
+    yield running
+    running.close()
+
+
+class Ending:
+    """Collects exit codes."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self._event = threading.Event()
+
+    def __call__(self, code: int) -> None:
+        self.codes.append(code)
+        self._event.set()
+
+    def wait(self) -> int:
+        assert self._event.wait(15), "the container did not end"
+        return self.codes[0]
+
+
+def launch(script: str, **environment: str) -> Launch:
+    return Launch(group="g", container="main", image="loadme.local/shell:1", command=("sh", "-c", script), environment=environment)
+
+
+def run(runtime: ProcessRuntime, script: str, **environment: str) -> tuple[int, str]:
+    ending = Ending()
+    container = runtime.start(launch(script, **environment), ending)
+    code = ending.wait()
+    return code, unstamped(container.log()).decode()
+
+
+def alive(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def test_a_process_has_its_own_empty_folder_and_exactly_its_environment(runtime: ProcessRuntime) -> None:
+    code, log = run(runtime, "ls -A; env | cut -d= -f1 | sort | tr '\\n' ' '; echo; echo $AUTHORITY", A="1")
+    assert code == 0
+    names, authority = log.splitlines()
+    # The shell itself adds PWD and, some of them, OLDPWD, SHLVL and _.
+    assert set(names.split()) - {"PWD", "OLDPWD", "SHLVL", "_"} == {"A", "AUTHORITY", "HOME", "LANG", "PATH", "PYTHONPATH", "TMPDIR"}
+    assert authority == "http://127.0.0.1/groups/g"
+
+
+def test_output_and_errors_are_one_log_in_order_even_without_a_last_line_feed(runtime: ProcessRuntime) -> None:
+    assert run(runtime, "echo one; echo two >&2; printf 'a\\rb'") == (0, "one\ntwo\na\rb")
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("kill -15 $$", 143)])
+def test_the_exit_code_is_the_command_s(runtime: ProcessRuntime, script: str, code: int) -> None:
+    assert run(runtime, script)[0] == code
+
+
+def test_a_command_that_does_not_exist_says_so_and_exits_127(runtime: ProcessRuntime) -> None:
+    ending = Ending()
+    start = Launch(group="g", container="main", image="loadme.local/shell:1", command=("/no/such",), environment={})
+    container = runtime.start(start, ending)
+    assert ending.wait() == 127
+    assert b'exec: "/no/such": No such file or directory' in container.log()
+
+
+def test_python_in_a_command_is_the_interpreter_at_hand(runtime: ProcessRuntime) -> None:
+    ending = Ending()
+    program = "import sys; print(sys.executable)"
+    start = Launch(group="g", container="main", image="loadme.local/python:1", command=("python", "-c", program), environment={})
+    container = runtime.start(start, ending)
+    assert (ending.wait(), unstamped(container.log()).decode().strip()) == (0, sys.executable)
+
+
+def test_what_the_main_process_leaves_behind_ends_with_it(runtime: ProcessRuntime) -> None:
+    _code, log = run(runtime, f"{DETACHED} echo $!; sleep 0.3")
+    pid = int(log.split()[-1])
+    assert not alive(pid)
+
+
+# A grandchild in a session of its own, which no signal to the process group reaches.
+DETACHED = "setsid sleep 600 & "
+
+
+def test_a_stop_asks_first_and_then_kills_and_removes_the_files(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    ending = Ending()
+    container = runtime.start(
+        launch(f"trap 'echo asked >> {tmp_path}/asked' TERM; {DETACHED} echo $!; while :; do sleep 0.05; done"), ending
+    )
+    pid = int(wait_for(lambda: unstamped(container.log()).decode().strip(), "the container to be up"))
+    container.stop(grace=0.3)
+    wait_for(lambda: not alive(pid), "the detached child to be killed")
+    assert (tmp_path / "asked").read_text() == "asked\n"
+    assert ending.codes == []
+    wait_for(lambda: not list((tmp_path / "containers").iterdir()), "the container's folder to go")
+
+
+def test_closing_the_runtime_kills_all(runtime: ProcessRuntime) -> None:
+    container = runtime.start(launch(f"{DETACHED} echo $!; exec sleep 600"), Ending())
+    pid = int(wait_for(lambda: unstamped(container.log()).decode().strip(), "the container to be up"))
+    runtime.close()
+    assert not alive(pid)
+    assert isinstance(container, ContainerProcess)
+    assert container._process.poll() is not None
+
+
+def test_no_process_survives_the_hard_death_of_whoever_started_it(tmp_path: Path) -> None:
+    program = textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        from localcloud.containers import ImageMap, Launch, ProcessRuntime
+        from localcloud.containers.logs import unstamped
+        runtime = ProcessRuntime(ImageMap([], python=sys.executable, app=Path()), Path({str(tmp_path / "c")!r}), {{}})
+        command = ("sh", "-c", {DETACHED!r} + "echo $!; exec sleep 600")
+        launch = Launch(group="g", container="main", image="loadme.local/shell:1", command=command, environment={{}})
+        container = runtime.start(launch, print)
+        while not unstamped(container.log()).strip():
+            time.sleep(0.02)
+        print(unstamped(container.log()).decode().strip(), flush=True)
+        time.sleep(600)
+    """)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as owner:
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        assert alive(pid)
+        owner.send_signal(signal.SIGKILL)
+        owner.wait()
+        wait_for(lambda: not alive(pid), "the container to die with its owner")
+
+
+def test_a_scaled_clock_shortens_delays_and_survives_a_failing_call(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ScaledClock(scale=0.001)
+    went_off = threading.Event()
+    clock.call_later(1, lambda: 1 // 0)
+    clock.call_later(50, went_off.set)
+    assert went_off.wait(10)
+    clock.close()
+    assert "a timer's call failed" in caplog.text

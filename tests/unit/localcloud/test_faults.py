@@ -1,0 +1,52 @@
+"""Scripted faults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localcloud.arm.calls import Call
+from localcloud.arm.faults import Fault
+from tests.unit.localcloud.worlds import GROUPS, make_world
+
+
+def test_a_fault_hits_the_calls_it_describes_and_no_other_and_no_more_often() -> None:
+    world = make_world()
+    world.state.faults.add(
+        Fault(method="PUT", path="containerGroups/g", skip=1, count=1, status=503, code="Busy", headers={"Retry-After": "9"})
+    )
+    assert world.put_group("g-1").status == 201
+    assert world.call("GET", f"{GROUPS}/g-1").status == 200
+    hit = world.put_group("g-2")
+    assert (hit.status, hit.body["error"]["code"], hit.headers["Retry-After"]) == (503, "Busy", "9")
+    assert world.put_group("g-2").status == 201
+    assert world.state.faults.listing() == []
+
+
+def test_a_lost_reply_acts_and_answers_504() -> None:
+    world = make_world()
+    world.state.faults.add(Fault(method="PUT", lost=True))
+    reply = world.put_group()
+    assert (reply.status, reply.body["error"]["code"]) == (504, "GatewayTimeout")
+    assert world.call("GET", f"{GROUPS}/g").status == 200
+
+
+def test_a_delay_is_given_to_the_server_and_changes_nothing_else() -> None:
+    world = make_world()
+    world.state.faults.add(Fault(delay=0.5))
+    reply, delay = world.state.answer(Call(method="GET", path=GROUPS, query={"api-version": "2023-05-01"}))
+    assert (reply.status, delay) == (200, 0.5)
+
+
+@pytest.mark.parametrize("body", [[], {"colour": 1}, {"path": "("}])
+def test_a_fault_that_makes_no_sense_is_refused(body: Any) -> None:
+    with pytest.raises(ValueError, match=r"a fault is an object|regular expressions"):
+        Fault.read(body)
+
+
+def test_every_call_is_on_record_with_its_status() -> None:
+    world = make_world()
+    world.call("GET", f"{GROUPS}/absent")
+    last = world.state.journal.listing()[-1]
+    assert (last["method"], last["path"], last["status"], last["by"]) == ("GET", f"{GROUPS}/absent", 404, "client")
