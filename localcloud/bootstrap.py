@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from localcloud.settings import (
     APP_IDENTITY,
     CONTAINER_GROUP,
     CONTAINER_IDENTITY,
+    FILES_CONTAINER,
     LOCATION,
     MANAGEMENT_GROUP,
     group_id,
@@ -25,6 +27,18 @@ from localcloud.tokens import Identity, TokenSigner
 
 ARM_AUDIENCE = "https://management.azure.com"
 DEPLOYER = Identity("deployer", "", "33333333-3333-4333-8333-333333333333", "44444444-4444-4444-8444-444444444444")
+
+
+def put_files_container(connection_string: str, ca: Path) -> None:
+    """The blob container with a folder for each run's files: the containers may write into it, not create it."""
+    from azure.core.exceptions import ResourceExistsError
+    from azure.storage.blob import ContainerClient
+
+    with (
+        ContainerClient.from_connection_string(connection_string, FILES_CONTAINER, connection_verify=str(ca)) as client,
+        suppress(ResourceExistsError),
+    ):
+        client.create_container()
 
 
 class Deployer:

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from localcloud.azure import Azure
 from localcloud.azurite import Azurite, AzuriteError, Ports
+from localcloud.bootstrap import put_files_container
 from localcloud.certificates import Authority
 from localcloud.child import HostChild, HostCommand
 from localcloud.containers import ImageMapError
@@ -82,6 +83,7 @@ class Cloud:
         if self.settings.host:
             self._start_host(self._host)
         starting.result()
+        put_files_container(self.azurite.connection_string, authority.ca)
         self.settings.say(f"storage   {self.azurite.blob_url} and the next two ports, over TLS (Azurite)")
         if self.settings.host:
             self._write_state_file(authority)

@@ -17,6 +17,7 @@ APP_IDENTITY = "loadme-app"
 CONTAINER_IDENTITY = "loadme-container"
 TEMPLATE_SPEC = "loadme-container-group"
 TEMPLATE_VERSION = "1.0"
+FILES_CONTAINER = "loadme-files"
 
 HOST_PORT = 7071
 ARM_PORT = 8443

@@ -40,6 +40,7 @@ def _front(state: ArmState, verify: Verify) -> Callable[[Request], Awaitable[Res
             reply = Reply(status=error.status, body=error.body(), headers=error.headers)
         else:
             reply, delay = state.answer(call)
+        # Outside the state's lock: other calls go on meanwhile.
         if delay:
             await asyncio.sleep(delay)
         return _response(reply, correlation)

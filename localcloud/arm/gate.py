@@ -22,6 +22,7 @@ def authenticate(header: str | None, verify: Verify, tenant: str) -> str:
     if scheme.lower() != "bearer" or not token:
         message = "Authentication failed. The 'Authorization' header is provided in an invalid format."
         raise _refused("AuthenticationFailedInvalidHeader", message, tenant)
+    # Older clients ask for tokens for the classic management endpoint; ARM takes both.
     reasons = []
     for audience in AUDIENCES:
         try:

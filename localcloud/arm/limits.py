@@ -28,6 +28,7 @@ class Bucket:
         elapsed = (now - self._seen).total_seconds() if self._seen else 0.0
         self._seen = now
         self._tokens = min(self._burst, self._tokens + elapsed * self._refill)
+        # A refused call costs nothing, or a client that goes on asking would never get through.
         if self._tokens < 1:
             return (1 - self._tokens) / self._refill
         self._tokens -= 1
@@ -91,6 +92,7 @@ class Throttle:
         """ACI's creates and deletes. What is throttled is not counted."""
         if not route.resource:
             return {}
+        # Both windows are asked before either is filled.
         short, long = self._windows[route.resource]
         after = math.ceil(max(short.wait(now), long.wait(now)))
         if after:

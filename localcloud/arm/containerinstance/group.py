@@ -84,6 +84,7 @@ class ContainerGroup:
     @property
     def state(self) -> str:
         """The instance view's state."""
+        # A failed provisioning is still pending to the instance view: nothing has run, and ACI may go on trying.
         if self.provisioning_state != "Succeeded":
             return "Pending"
         if not self.ended:

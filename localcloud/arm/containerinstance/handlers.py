@@ -57,6 +57,7 @@ class ContainerInstance:
             self._lifecycle.abandon(known)
         self._hide(wanted, known)
         self._groups[key.lower()] = wanted
+        # Also remembers that the name was in use: its 404 is another one from now on.
         self._starts.setdefault(name, 0)
         self._lifecycle.provision(wanted)
         operation = self._operations.begin(wanted, guid(self._state.random), self._state.clock.now())
@@ -81,6 +82,7 @@ class ContainerInstance:
             return Reply(status=204)
         if found.transitioning:
             raise errors.transitioning(name)
+        # Azure answers with the group as it was, still running.
         body = self._show(found)
         self._lifecycle.abandon(found)
         del self._groups[found.id.lower()]

@@ -102,6 +102,7 @@ class Lifecycle:
             self._end(group, container, 128)
 
     def _end(self, group: ContainerGroup, container: ContainerStatus, code: int) -> None:
+        # Without a start time only if the very start failed.
         begun = container.current or {}
         container.current = {
             "state": "Terminated",

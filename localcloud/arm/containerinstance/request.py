@@ -167,6 +167,7 @@ def _variables(given: list[Any], name: str, group: str) -> list[dict[str, str]]:
         entry = _object(item, "environmentVariables")
         if not _VARIABLE.fullmatch(str(entry.get("name") or "")):
             raise errors.invalid_variable(name, group)
+        # A null is an absent one: templates write both keys and leave one null.
         kept = {key: str(entry[key]) for key in ("name", "value", "secureValue") if entry.get(key) is not None}
         if len(kept) != 2:
             raise bad_request(

@@ -47,6 +47,7 @@ def _container(container: ContainerStatus, instance: bool) -> dict[str, Any]:
             "ports": container.ports,
             # A secure value never comes back: its name alone does.
             "environmentVariables": [{key: item[key] for key in ("name", "value") if key in item} for item in container.variables],
+            # Absent while the group is Pending, as recorded.
             **({"instanceView": _instance(container)} if instance and container.current else {}),
             "resources": {"requests": container.requests, **({"limits": container.limits} if container.limits else {})},
         },

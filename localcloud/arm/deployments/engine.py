@@ -39,6 +39,7 @@ class Engine:
     def _advance(self, deployment: Deployment) -> None:
         deployment.state = "Running"
         deployment.changed = self._state.clock.now()
+        # First what has become ready, then what waited for it: one look a round, as ARM's own jobs do.
         for operation in list(deployment.operations.values()):
             if operation.state == "Running":
                 self._look(operation)
@@ -61,6 +62,7 @@ class Engine:
         deployment.operations[resource.id] = operation
         query = {"api-version": resource.version}
         call = Call(method="PUT", path=resource.id, query=query, body=resource.body, by="deployment", correlation=deployment.correlation)
+        # The same way in as a client's PUT: faults, throttling and the journal see it. Delays are for sockets only.
         reply, _ = self._state.answer(call)
         operation.status_code = _words(reply.status)
         operation.poll = reply.headers.get("Azure-AsyncOperation", "")

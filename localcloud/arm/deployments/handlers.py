@@ -55,6 +55,7 @@ class Deployments:
         self._check_history(key, name, known, str(where["id"]))
         properties = _properties(call)
         link = (properties.get("templateLink") or {}).get("id") or ""
+        # Template and parameters are judged before anything is kept: a refused PUT leaves no record.
         template = self._template(properties, link)
         plan = self._plan(template, properties, where, name)
         source = self._state.random
@@ -87,6 +88,7 @@ class Deployments:
         wanted = _FILTER.fullmatch(call.query.get("$filter", ""))
         if call.query.get("$filter") and wanted is None:
             raise not_supported(f"The $filter '{call.query['$filter']}'")
+        # Newest first.
         found = [one for one in reversed(found) if wanted is None or one.state == wanted[1]]
         return Reply(body={"value": [one.show() for one in found[: int(call.query.get("$top", len(found)))]]})
 

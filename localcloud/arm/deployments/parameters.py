@@ -47,6 +47,7 @@ class Parameters:
         if key not in self._values:
             if key in self._pending:
                 raise ExpressionError(f"The template parameter '{name}' refers to itself.")
+            # Still in there when it is asked for again: a default that needs itself.
             self._pending.add(key)
             self._values[key] = self._check(key, self._expand(self._declared[key]["defaultValue"]))
         return self._values[key]

@@ -47,6 +47,7 @@ def make_plan(template: Template, given: Mapping[str, Any], around: Surroundings
     scope = str(around.group["id"])
     planned = [_plan_resource(source, made, scope) for source in template.resources]
     kept = [(resource, wishes) for resource, wishes in planned if resource is not None]
+    # Who depends on a resource whose condition is false does not wait for it, and it is no unknown name.
     skipped = {name for resource, wishes in planned if resource is None for name in wishes}
     resources = tuple(_connect(resource, wishes, [one for one, _ in kept], skipped) for resource, wishes in kept)
     _refuse_cycles(resources)

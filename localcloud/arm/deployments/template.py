@@ -109,5 +109,6 @@ def _keys(given: Any, known: Iterable[str] | None, unsupported: Iterable[str], w
     for key, value in given.items():
         if key in unsupported and value not in (None, [], {}):
             raise not_supported(f"The key '{key}' of {where}")
+        # ARM refuses a misspelt key, too: it would be a value that silently does nothing.
         if known is not None and key not in known and key not in unsupported:
             raise invalid_template(f"Could not find member '{key}' in {where}")

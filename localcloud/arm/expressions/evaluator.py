@@ -59,6 +59,7 @@ class Evaluator:
                 f"The template function '{call.name}' is not valid. Please see https://aka.ms/arm-functions for usage details. "
                 "(If Azure has a function of this name: the local cloud does not know it.)"
             )
+        # Counted before anything is evaluated, as ARM does when it reads the template.
         function.check_count(len(call.arguments))
         if function.lazy:
             return function.body(self, call.arguments, local)

@@ -39,6 +39,7 @@ def murmur(data: bytes) -> int:
         one = ((one + two) * 5 + _C3) & _MASK
         two = _rotate(two ^ _mix_2(int.from_bytes(data[at + 4 : at + 8], "little")), 13)
         two = ((two + one) * 5 + _C4) & _MASK
+    # A short last block: what is missing counts as zeros, and zeros change nothing.
     two ^= _mix_2(int.from_bytes(data[whole + 4 :], "little"))
     one ^= _mix_1(int.from_bytes(data[whole : whole + 4], "little"))
     one, two = one ^ len(data), two ^ len(data)

@@ -33,6 +33,7 @@ def misplaced(_evaluator: Evaluator, _arguments: Sequence[Node], _local: Local) 
 def _function(name: str, evaluator: Evaluator, node: Node, local: Local) -> Callable[..., Any]:
     if not (isinstance(node, Call) and node.name.lower() == "lambda" and node.arguments):
         raise ExpressionError(f"The template language function '{name}' expects its last parameter to be a lambda.")
+    # The names are literals; the body is evaluated anew for every item.
     *declared, body = node.arguments
     names = [str(item.value) if isinstance(item, Literal) else "" for item in declared]
 

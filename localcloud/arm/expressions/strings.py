@@ -35,6 +35,7 @@ def replace(value: str, old: str, new: str) -> str:
 
 @STRINGS.function("split", "string", "string|array")
 def split(value: str, delimiters: str | list[str]) -> list[str]:
+    # Several delimiters are as good as one when the others are replaced by it first.
     first, *others = [delimiters] if isinstance(delimiters, str) else delimiters
     for other in others:
         value = value.replace(other, first)
