@@ -67,8 +67,8 @@ def list_items(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("runs/{run}/steps/{step}/logs", methods=["GET"])
 def get_logs(req: func.HttpRequest) -> func.HttpResponse:
     """GET /api/runs/{run}/steps/{step}/logs"""
-    run, step, tail = req.route_params["run"], req.route_params["step"], req.params.get("tail", "")
-    return t.respond(lambda services: func.HttpResponse(queries.read_log(services, run, step, tail), mimetype="text/plain"))
+    run, step = req.route_params["run"], req.route_params["step"]
+    return t.respond(lambda services: t.text(queries.read_log(services, run, step, t.log_query_of(req))))
 
 
 @app.route("health", methods=["GET"])

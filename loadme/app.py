@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loadme import log
 from loadme import settings as app_settings
@@ -19,6 +20,9 @@ from loadme.storage.blobs import AzureBlobs
 from loadme.storage.queues import AzureQueues
 from loadme.storage.tables import AzureTables
 from loadme.workflow_files import Catalogue, load_folder
+
+if TYPE_CHECKING:
+    from azure.identity import ManagedIdentityCredential
 
 FOLDER = Path(__file__).resolve().parent.parent
 STATE = "loadme"
@@ -49,8 +53,8 @@ def _services() -> Services:
 
 def connect(settings: Settings, workflows: Catalogue) -> Services:
     """Services over the genuine clients. Nothing is asked of Azure yet."""
-    account = storage_account(settings)
     credential = managed_identity(settings.client_id)
+    account = storage_account(settings, credential)
     return Services(
         settings=settings,
         catalogue=workflows,
@@ -63,14 +67,15 @@ def connect(settings: Settings, workflows: Catalogue) -> Services:
     )
 
 
-def storage_account(settings: Settings) -> Account:
-    """The one storage account that a function app has anyway."""
+def storage_account(settings: Settings, credential: ManagedIdentityCredential) -> Account:
+    """The one storage account that a function app has anyway, reached with the app's credential unless it has a client id of its own."""
     storage = settings.storage
+    own = credential if storage.client_id == settings.client_id else managed_identity(storage.client_id)
     return Account(
         blob_endpoint=storage.blob,
         queue_endpoint=storage.queue,
         table_endpoint=storage.table,
-        credential=None if storage.connection else managed_identity(storage.client_id),
+        credential=None if storage.connection else own,
         connection_string=storage.connection,
         ca_file=settings.ca_file,
     )

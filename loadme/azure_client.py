@@ -54,9 +54,10 @@ def translated(what: str) -> Iterator[None]:
 
 def _release(error: AzureError) -> None:
     """Frees the connection of an answer that the SDK did not read to its end: it would stay until the garbage collector comes."""
-    answer = getattr(getattr(error, "response", None), "internal_response", None)
-    if answer is not None:
-        answer.close()
+    answer: Any = getattr(getattr(error, "response", None), "internal_response", None)
+    close = getattr(answer, "close", None)
+    if close is not None:
+        close()
 
 
 def translate(error: AzureError, what: str) -> LoadmeError:

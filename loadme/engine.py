@@ -296,9 +296,10 @@ def _ended(run: Run, now: datetime) -> Run:
 
 def _item_due(item: Item, now: datetime, policy: Policy) -> tuple[Action, ...]:
     attempt = item.attempt
+    if item.outcome is not None and not item.applied:
+        return (Advance(item.attempt_id, item.outcome.outputs),)
     if item.outcome is not None:
-        advance = () if item.applied else (Advance(item.attempt_id, item.outcome.outputs),)
-        return (*advance, *((CleanUp(item.attempt_id),) if attempt.cleanup == "wanted" else ()))
+        return (CleanUp(item.attempt_id),) if attempt.cleanup == "wanted" else ()
     if attempt.checks == 0:
         return (Check(item.attempt_id, 1, policy.check_delay(1)),)
     expected = (attempt.checked_at or attempt.launched_at) + timedelta(seconds=policy.check_delay(attempt.checks + 1))

@@ -25,7 +25,9 @@ class LoadmeError(Exception):
 class Rejected(LoadmeError):
     """A request is wrong. `status` is the HTTP status; `errors` name each field that is wrong and the fix."""
 
-    def __init__(self, status: int, title: str, detail: str, errors: Sequence[dict[str, str]] = (), headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, title: str, detail: str, errors: Sequence[dict[str, str]] = (), headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.title = title

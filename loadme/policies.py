@@ -32,12 +32,16 @@ class Policy(Struct, frozen=True, kw_only=True):
         return min(self.check_first * 2.0 ** min(number - 1, 16), self.check_max)
 
     def cleanup_delay(self, number: int) -> float:
-        """The delay before cleanup pass `number` (from 1, which comes at once): 2 s, doubling up to a minute."""
-        return 0.0 if number <= 1 else min(2.0 ** min(number - 1, 16), 60.0)
+        """The delay before cleanup pass `number` (from 1): 2 s, doubling up to a minute."""
+        return min(2.0 ** min(number, 16), 60.0)
+
+    def claim_left(self, claimed_at: datetime | None, now: datetime) -> float:
+        """Seconds for which the handler that claimed the launch may still be about to PUT; not positive once it must be dead."""
+        return self.function_timeout - (now - claimed_at).total_seconds() if claimed_at else 0.0
 
     def is_claimed(self, claimed_at: datetime | None, now: datetime) -> bool:
-        """Whether the handler that claimed the launch may still be about to PUT; nobody else may then."""
-        return claimed_at is not None and now < claimed_at + timedelta(seconds=self.function_timeout)
+        """Whether nobody else may PUT yet."""
+        return self.claim_left(claimed_at, now) > 0
 
     def deadline(self, launched_at: datetime, timeout: float) -> datetime:
         """When the attempt is over at the latest."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
-from loadme.arm import Arm
+from loadme.arm import Arm, TemplateParameter
 from loadme.definition import Workflow
 from loadme.errors import Absent, Terminal
 from loadme.settings import Settings
@@ -19,6 +19,7 @@ from loadme.storage.tables import Tables
 from loadme.workflow_files import Catalogue
 
 CACHED_DEFINITIONS = 100
+TEMPLATE_LIFE = timedelta(minutes=10)
 
 
 class Definitions:
@@ -56,6 +57,21 @@ class Definitions:
         self._cache[digest] = workflow
 
 
+class Templates:
+    """The declared parameters of template specs, asked for again after ten minutes: a version can be overwritten."""
+
+    def __init__(self, arm: Arm, now: Callable[[], datetime]) -> None:
+        self._arm, self._now = arm, now
+        self._cache: dict[str, tuple[datetime, tuple[TemplateParameter, ...]]] = {}
+
+    def parameters(self, spec: str) -> tuple[TemplateParameter, ...]:
+        """What the template spec version declares. Raises what ARM raises."""
+        known = self._cache.get(spec)
+        if known is None or self._now() > known[0]:
+            known = self._cache[spec] = (self._now() + TEMPLATE_LIFE, self._arm.template_parameters(spec))
+        return known[1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """`now()` is UTC; `random_bytes(n)` gives n bytes that nobody can guess."""
@@ -69,6 +85,8 @@ class Services:
     now: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
     definitions: Definitions = field(init=False)
+    templates: Templates = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "definitions", Definitions(self.blobs))
+        object.__setattr__(self, "templates", Templates(self.arm, self.now))

@@ -43,10 +43,13 @@ def load(services: Services, run: str, *keys: ItemKey) -> Loaded:
     )
 
 
-def change(services: Services, run: str, key: ItemKey, event: Event) -> tuple[State, bool]:
-    """The state after the event, stored, and whether the event changed anything. Raises Retryable if others are always faster."""
+def change(services: Services, run: str, key: ItemKey, event: Event, found: Loaded | None = None) -> tuple[State, bool]:
+    """The state after the event, stored, and whether the event changed anything; `found` spares the first reading.
+
+    Raises Retryable if others are always faster.
+    """
     for _ in range(TRIES):
-        loaded = load(services, run, key)
+        loaded, found = found or load(services, run, key), None
         after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
         if after == loaded.state:
             return after, False
@@ -90,7 +93,8 @@ def perform(services: Services, state: State, action: Action) -> None:
     elif isinstance(action, Advance):
         send(services, StepOutcome(**_address(action.attempt), outputs=action.outputs))
     elif isinstance(action, CleanUp):
-        send(services, StepCleanup(**_address(action.attempt)))
+        # A container that has just reported ends a moment later: looked at too soon, it would only be looked at again.
+        send(services, StepCleanup(**_address(action.attempt)), services.settings.policy.cleanup_delay(1))
 
 
 def send(services: Services, message: StepRequest | StepOutcome | StepCheck | StepCleanup, delay: float = 0.0, tries: int = 0) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from loadme import app, bodies, log
 from loadme.errors import Absent, BadMessage, Conflict, Rejected, Retryable
 from loadme.handlers.callback import Call
-from loadme.handlers.queries import Query
+from loadme.handlers.queries import LogQuery, Query
 from loadme.handlers.start import Start
 from loadme.messages import Envelope, Message, decode, encode
 from loadme.services import Services
@@ -50,6 +50,11 @@ def respond(answer: Callable[[Services], func.HttpResponse]) -> func.HttpRespons
 def json(status: int, body: Any, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
     """A JSON answer."""
     return func.HttpResponse(msgspec.json.encode(body), status_code=status, mimetype=JSON, headers=dict(headers or {}))
+
+
+def text(body: str) -> func.HttpResponse:
+    """A plain text."""
+    return func.HttpResponse(body.encode(errors="replace"), mimetype="text/plain", charset="utf-8")
 
 
 def cached(request: func.HttpRequest, body: Any) -> func.HttpResponse:
@@ -93,6 +98,11 @@ def call_of(request: func.HttpRequest) -> Call:
 def query_of(request: func.HttpRequest) -> Query:
     """What a listing is asked for."""
     return Query(**{name: request.params.get(name, "") for name in Query.__struct_fields__})
+
+
+def log_query_of(request: func.HttpRequest) -> LogQuery:
+    """Which log is asked for."""
+    return LogQuery(**{name: request.params.get(name, "") for name in LogQuery.__struct_fields__})
 
 
 def is_chunked(request: func.HttpRequest) -> bool:

@@ -15,6 +15,7 @@ from loadme.handlers import archive
 from loadme.ids import AttemptId, parse_attempt
 from loadme.services import Services
 from loadme.state import Error, Item, Outcome, Progress
+from loadme.transaction import Loaded
 
 TEXT_LIMIT = 2000
 ACCEPTED = "accepted"
@@ -37,34 +38,34 @@ def callback(services: Services, call: Call) -> str:
     """
     attempt = authenticate(services, call)
     given = bodies.json_object(call.body, call.is_chunked)
-    state = _state(services, attempt)
+    loaded = _load(services, attempt)
     digest = hashlib.sha256(call.body).hexdigest()
-    item = _current(state, attempt)
+    item = _current(loaded.state, attempt)
     if item.outcome is not None:
-        return _again(services, state, item, digest)
+        return _again(services, loaded.state, item, digest)
     try:
-        outputs = variables.declared_outputs(state.workflow.steps[attempt.step], given, services.settings.variable_prefix)
+        outputs = variables.declared_outputs(loaded.state.workflow.steps[attempt.step], given, services.settings.variable_prefix)
     except Rejected as wrong:
-        _accept(services, attempt, bad_outputs(services, wrong, "callback"))
+        _accept(services, loaded, attempt, bad_outputs(services, wrong, "callback"))
         raise
     kept = claims.keep(
         services.blobs, f"runs/{attempt.run}/{attempt.step}-{attempt.item}-{attempt.attempt}-outputs", outputs, claims.IN_RUN
     )
     outcome = Outcome(status="succeeded", at=services.now(), source="callback", outputs=kept, digest=digest)
-    return _accept(services, attempt, outcome)
+    return _accept(services, loaded, attempt, outcome)
 
 
 def failure(services: Services, call: Call) -> str:
     """The container's own word that it failed: `{"kind", "message", "exit_code", "log"}`. Answers as `callback` does."""
     attempt = authenticate(services, call)
     given = bodies.json_object(call.body, call.is_chunked)
-    state = _state(services, attempt)
+    loaded = _load(services, attempt)
     digest = hashlib.sha256(call.body).hexdigest()
-    item = _current(state, attempt)
+    item = _current(loaded.state, attempt)
     if item.outcome is not None:
-        return _again(services, state, item, digest)
+        return _again(services, loaded.state, item, digest)
     outcome = Outcome(status="failed", at=services.now(), source="callback", error=_error(given), digest=digest)
-    return _accept(services, attempt, outcome)
+    return _accept(services, loaded, attempt, outcome)
 
 
 def heartbeat(services: Services, call: Call) -> str:
@@ -72,17 +73,18 @@ def heartbeat(services: Services, call: Call) -> str:
     attempt = authenticate(services, call)
     given = bodies.json_object(call.body, call.is_chunked)
     progress = _progress(services, given)
-    state = _state(services, attempt)
-    if _current(state, attempt).outcome is not None:
+    loaded = _load(services, attempt)
+    if _current(loaded.state, attempt).outcome is not None:
         raise _over()
-    transaction.change(services, attempt.run, (attempt.step, attempt.item), Progressed(attempt=attempt, progress=progress))
+    event = Progressed(attempt=attempt, progress=progress)
+    transaction.change(services, attempt.run, (attempt.step, attempt.item), event, loaded)
     return ACCEPTED
 
 
 def given_variables(services: Services, call: Call) -> dict[str, Any]:
     """All the variables of the attempt, with their types. Raises Rejected(410) once it has an outcome."""
     attempt = authenticate(services, call)
-    item = _current(_state(services, attempt), attempt)
+    item = _current(_load(services, attempt).state, attempt)
     if item.outcome is not None:
         raise _over()
     return claims.read(services.blobs, item.variables)
@@ -105,9 +107,9 @@ def bad_outputs(services: Services, wrong: Rejected, source: Literal["callback",
     return Outcome(status="failed", at=services.now(), source=source, error=error)
 
 
-def _state(services: Services, attempt: AttemptId) -> State:
+def _load(services: Services, attempt: AttemptId) -> Loaded:
     try:
-        return transaction.load(services, attempt.run, (attempt.step, attempt.item)).state
+        return transaction.load(services, attempt.run, (attempt.step, attempt.item))
     except Absent:
         raise _over() from None
 
@@ -130,8 +132,9 @@ def _again(services: Services, state: State, item: Item, digest: str) -> str:
     raise _over()
 
 
-def _accept(services: Services, attempt: AttemptId, outcome: Outcome) -> str:
-    after, accepted = transaction.change(services, attempt.run, (attempt.step, attempt.item), Report(attempt=attempt, outcome=outcome))
+def _accept(services: Services, loaded: Loaded, attempt: AttemptId, outcome: Outcome) -> str:
+    event = Report(attempt=attempt, outcome=outcome)
+    after, accepted = transaction.change(services, attempt.run, (attempt.step, attempt.item), event, loaded)
     item = _current(after, attempt)
     if not accepted:
         return _again(services, after, item, outcome.digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from loadme import log, transaction, verdict
 from loadme.arm import Group
@@ -14,6 +15,9 @@ from loadme.policies import LOG_WAIT
 from loadme.services import Services
 from loadme.state import Item
 
+Found = Literal["busy", "deleted", "gone"]
+"""What a pass found: something that cannot be deleted yet; something, and deleted it; nothing."""
+
 
 def clean_up(services: Services, message: StepCleanup) -> None:
     """One pass; each does what can be done now and sends for the next one, until the group is surely gone for good.
@@ -22,46 +26,46 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     was last claimed, so only what is seen after that proves that no group comes back.
     """
     attempt = attempt_of(message)
-    state = transaction.load(services, message.run, (message.step, message.item)).state
-    item = state.items.get((message.step, message.item))
+    loaded = transaction.load(services, message.run, (message.step, message.item))
+    item = loaded.state.items.get((message.step, message.item))
     if item is None or item.attempt_id != attempt or item.attempt.cleanup != "wanted":
         return
-    if not _tried(services, item):
-        transaction.send(
-            services,
-            StepCleanup(run=attempt.run, step=attempt.step, item=attempt.item, attempt=attempt.attempt, number=message.number + 1),
-            services.settings.policy.cleanup_delay(message.number + 1),
-        )
+    found = _tried(services, item)
+    policy, number = services.settings.policy, message.number + 1
+    wait = policy.claim_left(item.attempt.claimed_at, services.now())
+    if found != "gone" or wait > 0:
+        again = StepCleanup(run=attempt.run, step=attempt.step, item=attempt.item, attempt=attempt.attempt, number=number)
+        transaction.send(services, again, policy.cleanup_delay(number) if found == "busy" else max(wait, policy.cleanup_delay(1)))
         return
-    after, _ = transaction.change(services, attempt.run, (attempt.step, attempt.item), Cleaned(attempt=attempt))
+    after, _ = transaction.change(services, attempt.run, (attempt.step, attempt.item), Cleaned(attempt=attempt), loaded)
     log.info("cleaned", run=attempt.run, attempt=str(attempt))
     close.close_if_over(services, after.run)
 
 
-def _tried(services: Services, item: Item) -> bool:
+def _tried(services: Services, item: Item) -> Found:
     try:
         return _pass(services, item)
     except Terminal as refused:
         # A lock, or a role that is missing: nothing may leak, so it is tried until a person has put it right.
         log.error("cleanup-refused", run=item.run, attempt=item.attempt.group, why=str(refused))
-        return False
+        return "busy"
 
 
-def _pass(services: Services, item: Item) -> bool:
-    """Whether nothing is left, and nothing can come any more."""
+def _pass(services: Services, item: Item) -> Found:
     name = item.attempt.group
     group = services.arm.group(name)
     if group is not None:
         archive.save(services, name)
-        if not _may_still_write(services, item, group):
-            services.arm.delete_group(name)
-            log.info("delete-group", run=item.run, attempt=name)
-        return False
+        if _may_still_write(services, item, group):
+            return "busy"
+        services.arm.delete_group(name)
+        log.info("delete-group", run=item.run, attempt=name)
     deployment = services.arm.deployment(name)
-    if deployment is not None and deployment.is_over:
+    if deployment is not None and not deployment.is_over:
+        return "busy"
+    if deployment is not None:
         services.arm.delete_deployment(name)
-    may_come = services.settings.policy.is_claimed(item.attempt.claimed_at, services.now())
-    return not may_come and (deployment is None or deployment.is_over)
+    return "gone" if group is None else "deleted"
 
 
 def _may_still_write(services: Services, item: Item, group: Group) -> bool:

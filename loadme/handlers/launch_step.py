@@ -70,7 +70,7 @@ def _deploy(services: Services, state: State, item: Item, is_first: bool) -> Non
     if not is_first and services.arm.deployment(name) is not None:
         return
     try:
-        declared = services.arm.template_parameters(services.settings.template_spec)
+        declared = services.templates.parameters(services.settings.template_spec)
         given = claims.read(services.blobs, item.variables)
         seen = _context(services, state, item.step, given)
         wanted: Asked = contract.asked(state.workflow, state.workflow.steps[item.step], seen)

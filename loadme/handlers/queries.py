@@ -77,11 +77,21 @@ def list_items(services: Services, run_id: str, step: str) -> dict[str, Any]:
     return {"items": [_item(found.item)] if found else [], "continuation": None}
 
 
-def read_log(services: Services, run_id: str, step: str, tail: str = "") -> str:
-    """The log of the step's latest attempt: from ACI while there is a container, from the archive afterwards."""
+class LogQuery(Struct, frozen=True, kw_only=True):
+    """Which log, and how much of it: without `item` the first one's, without `attempt` the latest one's, without `tail` the whole."""
+
+    item: str = ""
+    attempt: str = ""
+    tail: str = ""
+
+
+def read_log(services: Services, run_id: str, step: str, wanted: LogQuery = LogQuery()) -> str:  # noqa: B008 (frozen)
+    """The log of an attempt: from ACI while there is a container, from the archive afterwards."""
     run = find_run(services, run_id)
     _known_step(run, step)
-    lines = _count(tail, "tail") if tail else None
+    lines = _count(wanted.tail, "tail") if wanted.tail else None
+    if wanted.item not in ("", "0") or wanted.attempt not in ("", "1"):
+        raise Rejected(404, "No log", f"the step {step!r} has one item, 0, and one attempt, 1")
     found = store.read_item(services.tables, run.id, step, 0)
     if found is None or not found.item.attempt.group:
         raise Rejected(
@@ -125,8 +135,10 @@ def health(services: Services, version: str) -> dict[str, Any]:
 def _log_of(services: Services, item: Item) -> str:
     name = item.attempt.group
     live = services.arm.logs(name, name) if item.outcome is None else None
-    archived = archive.read(services, name) if live is None else None
-    text = live if live is not None else archived
+    text = live if live is not None else archive.read(services, name)
+    if text is None and item.outcome is not None:
+        # It has its outcome, but cleanup has not been there yet.
+        text = services.arm.logs(name, name)
     if text is None:
         state = (
             "the container has not written anything yet" if item.outcome is None else "it was launched, but Azure had no log of it to save"

@@ -127,7 +127,7 @@ def test_what_is_due_follows_from_what_is_stored():
     assert due(state) == ()
     assert due(state, NOW + timedelta(minutes=10)) == (Check(attempt, 2, 0.0),)
     state = decide(state, report("a"))
-    assert due(state) == (Advance(attempt, None), CleanUp(attempt))
+    assert due(state) == (Advance(attempt, None),)
     state = decide(state, Apply(step="a", item=0))
     assert due(state) == (CleanUp(attempt), CloseRun())
     state = decide(state, Cleaned(attempt=attempt))
