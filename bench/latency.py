@@ -22,6 +22,7 @@ from localcloud.arm import ArmSettings, Limits
 from localcloud.cloud import Cloud, CloudSettings
 
 STEPS = 40
+POLLING = "00:00:02"
 DEADLINE = 120.0
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,13 +43,18 @@ def measure() -> Iterator[str]:
         workflows.mkdir()
         Path(workflows, "chain.yaml").write_text(workflow(STEPS))
         arm = ArmSettings(restart_probability=0.0, limits=Limits(five_minutes=10_000, hour=10_000))
-        settings = CloudSettings(app=ROOT, folder=Path(folder, "cloud"), workflows=workflows, fixed_ports=False, arm=arm)
+        # The local cloud polls its queues more often than host.json says; the figures are to speak of the app as it is deployed.
+        polling = {"AzureFunctionsJobHost__extensions__queues__maxPollingInterval": POLLING}
+        settings = CloudSettings(
+            app=ROOT, folder=Path(folder, "cloud"), workflows=workflows, fixed_ports=False, arm=arm, environment=polling
+        )
         with Cloud(settings) as cloud:
             waits = list(_drive(cloud))
             calls = [call for call in cloud.arm_calls() if "lm-" in call["path"]]
     ordered = sorted(waits)
-    yield f"median {statistics.median(ordered) * 1000:.0f} ms, 95th percentile {ordered[int(len(ordered) * 0.95)] * 1000:.0f} ms, {len(ordered)} steps"
-    yield f"ARM calls about container groups and deployments: {len(calls) / STEPS:.1f} per step (checks and cleanup still under way are not in it)"
+    late = ordered[int(len(ordered) * 0.95)]
+    yield f"median {statistics.median(ordered) * 1000:.0f} ms, 95th percentile {late * 1000:.0f} ms, {len(ordered)} steps"
+    yield f"ARM calls about container groups and deployments: {len(calls) / STEPS:.1f} per step (what is still under way is not in it)"
 
 
 def _drive(cloud: Cloud) -> Iterator[float]:

@@ -20,7 +20,7 @@ VANISHED = 60.0
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """Checks come after `check_first`, then after twice as long, up to `check_max`. No PUT comes later than `function_timeout` (host.json)."""
+    """Checks come after `check_first`, then after twice as long, up to `check_max`. A PUT comes within `function_timeout` (host.json)."""
 
     check_first: float = 15.0
     check_max: float = 120.0
