@@ -101,6 +101,11 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The id of the current attempt."""
         return AttemptId(self.run, self.step, self.item, self.attempt.number)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done for it."""
+        return self.outcome is None or not self.applied or self.attempt.cleanup == "wanted"
+
 
 class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A step within its run."""

@@ -22,6 +22,7 @@ from loadme.storage.tables import Row, Tables
 OPEN = "open"
 ALL = "all"
 ITEMS = ("i~", "i~~")
+OPEN_ITEM = {"open": "yes"}
 VERSION = 1
 Kind = TypeVar("Kind", Run, Item)
 
@@ -69,10 +70,15 @@ def read_items(tables: Tables, run: str, limit: int = 1000) -> list[StoredItem]:
 
 def write(tables: Tables, run: StoredRun | None, items: Sequence[StoredItem] = ()) -> None:
     """Writes the run and items together, all or nothing. Raises Conflict if any of them was changed since it was read."""
-    rows = [Row(partition=one.item.run, row=item_row(one.item.step, one.item.item), body=_encode(one.item), etag=one.etag) for one in items]
+    rows = [_row_of(one) for one in items]
     if run is not None:
         rows.append(Row(partition=run.run.id, row="run", body=_encode(run.run), etag=run.etag))
     tables.write(rows)
+
+
+def has_open_items(tables: Tables, run: str) -> bool:
+    """Whether anything is still to be done for any item of the run. Asks for one row, however many items there are."""
+    return bool(tables.list(run, first=ITEMS[0], before=ITEMS[1], limit=1, where=OPEN_ITEM))
 
 
 def listing_row(run: Run) -> Row:
@@ -80,6 +86,12 @@ def listing_row(run: Run) -> Row:
     summary = {"id": run.id, "workflow": run.workflow, "status": run.status, "created_at": run.created_at, "ended_at": run.ended_at}
     columns = {"workflow": run.workflow, "status": run.status}
     return Row(partition=ALL, row=newest_first(run.id), body=msgspec.json.encode(summary), columns=columns, etag="*")
+
+
+def _row_of(one: StoredItem) -> Row:
+    item = one.item
+    columns = OPEN_ITEM if item.is_open else {"open": "no"}
+    return Row(partition=item.run, row=item_row(item.step, item.item), body=_encode(item), columns=columns, etag=one.etag)
 
 
 def _encode(value: Run | Item) -> bytes:
