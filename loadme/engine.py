@@ -202,7 +202,9 @@ def _launch(state: State, event: Launch, now: datetime, policy: Policy) -> State
         return _with_item(state, Item(run=state.run.id, step=event.step, item=event.item, variables=event.variables, attempt=attempt))
     if item.outcome is not None or item.attempt.status != "launching" or policy.is_claimed(item.attempt.claimed_at, now):
         return state
-    return _with_item(state, replace(item, attempt=replace(item.attempt, claimed_at=now)))
+    # Nothing was deployed so far, so the attempt's clocks start anew.
+    expires = policy.token_expiry(now, event.timeout)
+    return _with_item(state, replace(item, attempt=replace(item.attempt, launched_at=now, claimed_at=now, expires_at=expires)))
 
 
 def _decline(state: State, event: Decline, now: datetime) -> State:

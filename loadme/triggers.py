@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -110,14 +109,18 @@ def is_chunked(request: func.HttpRequest) -> bool:
     return "chunked" in request.headers.get("transfer-encoding", "").lower()
 
 
-def consume(message: func.QueueMessage, handle: Callable[[Services, Any], None], kind: type) -> None:
+def consume(message: func.QueueMessage, act: Callable[[Services, Any], None], kind: type) -> None:
+    """Handles one message with the services of this process."""
+    handle(app.services(), message, act, kind)
+
+
+def handle(services: Services, message: func.QueueMessage, act: Callable[[Services, Any], None], kind: type) -> None:
     """Handles one message.
 
     What is not available now makes the message come again later, as a new one, without spending its dequeue count: an outage must never
     turn messages to poison. What cannot be read goes to the poison queue at once. Anything else that is raised is a bug: the host tries
     again, and moves the message to the poison queue after maxDequeueCount tries.
     """
-    services = app.services()
     body = message.get_body()
     try:
         envelope = _decoded(body, kind)
@@ -125,7 +128,7 @@ def consume(message: func.QueueMessage, handle: Callable[[Services, Any], None],
         _poison(services, kind, body, bad)
         return
     try:
-        handle(services, envelope.message)
+        act(services, envelope.message)
     except Absent as gone:
         log.warning("message-without-run", what=kind.__name__, why=str(gone))
     except Retryable as trouble:
@@ -145,8 +148,9 @@ def _again(services: Services, envelope: Envelope, trouble: Retryable) -> None:
         0.0 if isinstance(trouble, Conflict) else min(max(trouble.after, 2.0 ** min(envelope.tries, 6)), max(LONGEST_WAIT, trouble.after))
     )
     log.warning("message-again", what=type(message).__name__, run=message.run, tries=envelope.tries, delay=delay, why=str(trouble))
-    # Full jitter on top of the asked-for delay, so that what failed together does not come back together.
-    services.queues.send(message.queue, encode(message, envelope.tries + 1), delay + random.uniform(0, delay / 2))  # noqa: S311
+    # Jitter on top of the asked-for delay, so that what failed together does not come back together.
+    jitter = delay / 2 * int.from_bytes(services.random_bytes(2), "big") / 65536
+    services.queues.send(message.queue, encode(message, envelope.tries + 1), delay + jitter)
 
 
 def _poison(services: Services, kind: Any, body: bytes, bad: BadMessage) -> None:
