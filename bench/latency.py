@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from loadme import tokens
+from loadme.core import tokens
 from localcloud.arm import ArmSettings, Limits
 from localcloud.cloud import Cloud, CloudSettings
 

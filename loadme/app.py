@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from loadme import log
 from loadme import settings as app_settings
-from loadme.arm import AzureArm
-from loadme.credentials import managed_identity
+from loadme.azure.arm import AzureArm
+from loadme.azure.credentials import managed_identity
+from loadme.azure.storage import Account
+from loadme.azure.storage.blobs import AzureBlobs
+from loadme.azure.storage.queues import AzureQueues
+from loadme.azure.storage.tables import AzureTables
+from loadme.definitions.workflow_files import Catalogue, load_folder
 from loadme.services import Services
 from loadme.settings import Settings
-from loadme.storage import Account
-from loadme.storage.blobs import AzureBlobs
-from loadme.storage.queues import AzureQueues
-from loadme.storage.tables import AzureTables
-from loadme.workflow_files import Catalogue, load_folder
 
 if TYPE_CHECKING:
     from azure.identity import ManagedIdentityCredential

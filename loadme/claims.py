@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from loadme.azure.storage.blobs import Blobs
+from loadme.core.state import Value
 from loadme.errors import Absent, Terminal
-from loadme.state import Value
-from loadme.storage.blobs import Blobs
 
 IN_MESSAGE = 40 * 1024
 """Bytes of JSON: a queue message may have 48 KiB before base64; the rest is for the envelope."""

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from loadme.arm import Arm, TemplateParameter
-from loadme.definition import Workflow
+from loadme.azure.storage.blobs import Blobs
+from loadme.azure.storage.queues import Queues
+from loadme.azure.storage.tables import Tables
+from loadme.core.arm import Arm, TemplateParameter
+from loadme.definitions.definition import Workflow
+from loadme.definitions.workflow_files import Catalogue
 from loadme.errors import Absent, Terminal
 from loadme.settings import Settings
-from loadme.storage.blobs import Blobs
-from loadme.storage.queues import Queues
-from loadme.storage.tables import Tables
-from loadme.workflow_files import Catalogue
 
 CACHED_DEFINITIONS = 100
 TEMPLATE_LIFE = timedelta(minutes=10)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadme.core.policies import Policy
 from loadme.errors import LoadmeError
-from loadme.policies import Policy
 
 KEY_BYTES = 16
 REQUIRED = ("LOADME_SUBSCRIPTION_ID", "LOADME_RESOURCE_GROUP", "LOADME_LOCATION", "LOADME_TEMPLATE_SPEC", "LOADME_TOKEN_KEYS")

@@ -14,10 +14,10 @@ from typing import TypeVar
 
 import msgspec
 
+from loadme.azure.storage.tables import Row, Tables
+from loadme.core.ids import newest_first
+from loadme.core.state import Item, Run
 from loadme.errors import Absent, Terminal
-from loadme.ids import newest_first
-from loadme.state import Item, Run
-from loadme.storage.tables import Row, Tables
 
 OPEN = "open"
 ALL = "all"

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadme import claims, engine, log, store, variables
-from loadme.engine import Action, Advance, Check, CleanUp, CloseRun, Event, ItemKey, RequestStep, State
+from loadme import claims, log, store
+from loadme.core import engine
+from loadme.core.engine import Action, Advance, Check, CleanUp, CloseRun, Event, ItemKey, RequestStep, State
+from loadme.core.ids import AttemptId
+from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, encode
+from loadme.core.state import Item, Value
+from loadme.definitions import variables
+from loadme.definitions.graph import ancestors
 from loadme.errors import Conflict, Retryable
-from loadme.graph import ancestors
-from loadme.ids import AttemptId
-from loadme.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, encode
 from loadme.services import Services
-from loadme.state import Item, Value
 
 TRIES = 20
 """Writers of one run's row meet only where branches end at the same moment; each round lets at least one of them through."""

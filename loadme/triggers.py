@@ -10,12 +10,13 @@ from uuid import uuid4
 import azure.functions as func
 import msgspec
 
-from loadme import app, bodies, log
+from loadme import app, log
+from loadme.core import bodies
+from loadme.core.messages import Envelope, Message, decode, encode
 from loadme.errors import Absent, BadMessage, Conflict, Rejected, Retryable
 from loadme.handlers.callback import Call
 from loadme.handlers.queries import LogQuery, Query
 from loadme.handlers.start import Start
-from loadme.messages import Envelope, Message, decode, encode
 from loadme.services import Services
 from loadme.settings import BadSettings
 

@@ -9,7 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from loadme.arm import TemplateParameter
+from loadme.core.arm import TemplateParameter
+from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, decode
+from loadme.core.policies import Policy
+from loadme.core.state import Run
+from loadme.definitions.workflow_files import Catalogue, load
 from loadme.handlers import callback as callbacks
 from loadme.handlers import queries
 from loadme.handlers.advance_run import advance_run
@@ -18,12 +22,8 @@ from loadme.handlers.check_step import check_step
 from loadme.handlers.clean_up import clean_up
 from loadme.handlers.launch_step import launch_step
 from loadme.handlers.start import Start, start
-from loadme.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, decode
-from loadme.policies import Policy
 from loadme.services import Services
 from loadme.settings import Settings, Storage
-from loadme.state import Run
-from loadme.workflow_files import Catalogue, load
 from tests.fakes.arm import FakeArm
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.queues import FakeQueues

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from loadme.cli.errors import Trouble
-from loadme.problems import Problem
-from loadme.workflow_files import Catalogue, catalogue, load_folder
+from loadme.definitions.problems import Problem
+from loadme.definitions.workflow_files import Catalogue, catalogue, load_folder
 
 FOLDER = Path("workflows")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from loadme import engine, log, transaction
-from loadme.engine import Apply
-from loadme.messages import StepOutcome
+from loadme import log, transaction
+from loadme.core import engine
+from loadme.core.engine import Apply
+from loadme.core.messages import StepOutcome
 from loadme.services import Services
 
 

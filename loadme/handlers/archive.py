@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadme import loglines
+from loadme.core import loglines
 from loadme.errors import Absent
 from loadme.services import Services
 

@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from loadme import bodies, claims, log, loglines, tokens, transaction, variables
-from loadme.engine import Progressed, Report, State
+from loadme import claims, log, transaction
+from loadme.core import bodies, loglines, tokens
+from loadme.core.engine import Progressed, Report, State
+from loadme.core.ids import AttemptId, parse_attempt
+from loadme.core.state import Error, Item, Outcome, Progress
+from loadme.definitions import variables
 from loadme.errors import Absent, LoadmeError, Rejected
 from loadme.handlers import archive
-from loadme.ids import AttemptId, parse_attempt
 from loadme.services import Services
-from loadme.state import Error, Item, Outcome, Progress
 from loadme.transaction import Loaded
 
 TEXT_LIMIT = 2000

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from loadme import claims, durations, engine, log, transaction, variables, verdict
-from loadme.engine import Checked, Report, State
+from loadme import claims, log, transaction
+from loadme.core import engine, verdict
+from loadme.core.engine import Checked, Report, State
+from loadme.core.messages import StepCheck, StepRequest, attempt_of
+from loadme.core.state import Error, Item, Outcome
+from loadme.core.verdict import Failed, NotLaunched, Observation, Succeeded, Waiting
+from loadme.definitions import durations, variables
 from loadme.errors import Rejected, Terminal
 from loadme.handlers.callback import bad_outputs
-from loadme.messages import StepCheck, StepRequest, attempt_of
 from loadme.services import Services
-from loadme.state import Error, Item, Outcome
-from loadme.verdict import Failed, NotLaunched, Observation, Succeeded, Waiting
 
 
 def check_step(services: Services, message: StepCheck) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from loadme import log, transaction, verdict
-from loadme.arm import Group
-from loadme.engine import Cleaned
+from loadme import log, transaction
+from loadme.core import verdict
+from loadme.core.arm import Group
+from loadme.core.engine import Cleaned
+from loadme.core.messages import StepCleanup, attempt_of
+from loadme.core.policies import LOG_WAIT
+from loadme.core.state import Item
 from loadme.errors import Terminal
 from loadme.handlers import archive, close
-from loadme.messages import StepCleanup, attempt_of
-from loadme.policies import LOG_WAIT
 from loadme.services import Services
-from loadme.state import Item
 
 Found = Literal["busy", "deleted", "gone"]
 """What a pass found: something that cannot be deleted yet; something, and deleted it; nothing."""

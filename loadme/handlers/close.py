@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from loadme import store
+from loadme.core.state import Run
 from loadme.services import Services
-from loadme.state import Run
 
 
 def close_if_over(services: Services, run: Run) -> bool:

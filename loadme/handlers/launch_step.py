@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loadme import claims, contract, durations, engine, log, template, transaction, verdict
-from loadme.arm import ArmError
-from loadme.contract import Asked, Context
-from loadme.engine import Decline, Launch, Release, Report, State
+from loadme import claims, log, transaction
+from loadme.core import contract, engine, template, verdict
+from loadme.core.arm import ArmError
+from loadme.core.contract import Asked, Context
+from loadme.core.engine import Decline, Launch, Release, Report, State
+from loadme.core.messages import StepRequest
+from loadme.core.state import Error, Item, Outcome
+from loadme.definitions import durations
 from loadme.errors import Absent, Conflict, ExpressionFailed, Retryable, Terminal
-from loadme.messages import StepRequest
 from loadme.services import Services
-from loadme.state import Error, Item, Outcome
 
 
 def launch_step(services: Services, message: StepRequest) -> None:

@@ -8,12 +8,12 @@ from datetime import timedelta
 import msgspec
 
 from loadme import log, store, transaction
-from loadme.engine import State
+from loadme.azure.storage.tables import Row
+from loadme.core.engine import State
 from loadme.errors import Absent, Conflict, LoadmeError
 from loadme.handlers.close import close_if_over
 from loadme.handlers.start import open_row
 from loadme.services import Services
-from loadme.storage.tables import Row
 
 PERIOD = timedelta(minutes=5)
 """How often the patrol looks at the same run: longer than anything takes that goes as it should."""

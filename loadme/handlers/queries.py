@@ -9,13 +9,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from loadme import claims, contract, graph, ids, store, variables
-from loadme.definition import Workflow
+from loadme import claims, store
+from loadme.core import contract, ids
+from loadme.core.ids import AttemptId
+from loadme.core.state import Error, Item, Run, StepState
+from loadme.definitions import graph, variables
+from loadme.definitions.definition import Workflow
 from loadme.errors import Absent, Rejected
 from loadme.handlers import archive
-from loadme.ids import AttemptId
 from loadme.services import Services
-from loadme.state import Error, Item, Run, StepState
 
 PAGE = 50
 LARGEST_PAGE = 500

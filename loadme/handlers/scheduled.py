@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from loadme import log, ncrontab
-from loadme.contract import rfc3339
+from loadme import log
+from loadme.core.contract import rfc3339
+from loadme.core.state import Run
+from loadme.definitions import ncrontab
 from loadme.handlers.start import Start
 from loadme.handlers.start import start as start_run
 from loadme.services import Services
-from loadme.state import Run
 
 EARLY = timedelta(seconds=1)
 """A timer may fire a moment before its time by the clock of this instance."""

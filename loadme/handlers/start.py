@@ -10,14 +10,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from loadme import claims, contract, engine, ids, log, store, transaction, variables
-from loadme.definition import Workflow
-from loadme.engine import State
+from loadme import claims, log, store, transaction
+from loadme.azure.storage.tables import Row
+from loadme.core import contract, engine, ids
+from loadme.core.engine import State
+from loadme.core.state import Run
+from loadme.definitions import variables
+from loadme.definitions.definition import Workflow
+from loadme.definitions.problems import nearest, printable
 from loadme.errors import Conflict, Rejected, Retryable
-from loadme.problems import nearest, printable
 from loadme.services import Services
-from loadme.state import Run
-from loadme.storage.tables import Row
 
 KEY_LENGTH = 200
 FIRST_LOOK = timedelta(minutes=5)

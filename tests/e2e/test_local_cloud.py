@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -11,14 +12,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from localcloud.azurite import Azurite, AzuriteError, Ports
+from localcloud.certificates import Authority
 from localcloud.cloud import Cloud, CloudError
+from localcloud.ports import free_port
 from tests.e2e.conftest import CHECKOUT, cloud_settings
 from tests.waiting import wait_for
 
@@ -39,7 +43,8 @@ def processes_of(folder: Path) -> list[int]:
 @contextmanager
 def supervisor(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """`python -m localcloud up` in a folder of its own, with the checkout's app."""
-    command = [sys.executable, "-m", "localcloud", "up", "--app", str(CHECKOUT), *arguments]
+    # A port of its own: the usual one may be about to be taken by another that is starting as well.
+    command = [sys.executable, "-m", "localcloud", "up", "--app", str(CHECKOUT), "--port", str(free_port()), *arguments]
     with subprocess.Popen(
         command, cwd=folder, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -86,6 +91,19 @@ def test_a_restarted_host_has_the_same_address_and_key(cloud: Cloud) -> None:
     assert httpx.get(f"{url}/api/health", headers={"x-functions-key": key}, timeout=30, trust_env=False).status_code == 200
 
 
+def test_a_part_that_has_died_is_named(tmp_path: Path) -> None:
+    settings = dataclasses.replace(cloud_settings(tmp_path), host=False)
+    with Cloud(settings) as cloud:
+        cloud.check()
+
+        [azurite] = [process for process in processes_of(tmp_path) if "azurite" in (Path(f"/proc/{process}") / "cmdline").read_text()]
+        os.kill(azurite, signal.SIGKILL)
+
+        wait_for(lambda: cloud.azurite.exit_code is not None, 5, "its end")
+        with pytest.raises(CloudError, match="Azurite ended"):
+            cloud.check()
+
+
 def test_a_second_one_in_the_same_folder_is_refused(cloud: Cloud) -> None:
     with pytest.raises(CloudError, match="one is up already"):
         Cloud(cloud_settings(cloud.settings.folder)).start()
@@ -97,7 +115,7 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
         running = processes_of(tmp_path)
 
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=40)
+        _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0, errors
     assert errors == ""
@@ -109,7 +127,7 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
 
 def test_down_stops_the_one_that_is_up(tmp_path: Path) -> None:
     with supervisor(tmp_path) as process:
-        wait_for(lambda: is_up(tmp_path), 60, "the cloud")
+        wait_for(lambda: is_up(tmp_path), 150, "the cloud")
         assert command("status", tmp_path).returncode == 0
 
         stopped = command("down", tmp_path)
@@ -129,7 +147,7 @@ def command(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at the processes in /proc, which only Linux has")
 def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
     with supervisor(tmp_path) as process:
-        wait_for(lambda: is_up(tmp_path), 60, "the cloud")
+        wait_for(lambda: is_up(tmp_path), 150, "the cloud")
         assert len(processes_of(tmp_path)) >= 2
 
         process.kill()
@@ -149,7 +167,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: list[str],
     with socket.create_server(("127.0.0.1", 0)) as taken:
         known = {"taken": taken.getsockname()[1], "folder": tmp_path}
         with supervisor(tmp_path, *(argument.format(**known) for argument in arguments)) as process:
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=150)
 
     assert process.returncode == 1
     assert errors.startswith("localcloud: ")
@@ -166,15 +184,53 @@ def test_without_azurite_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_start_of_azurite_that_gets_nowhere_can_be_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "dist" / "src" / "azurite.js"
+    script.parent.mkdir(parents=True)
+    script.write_text("setInterval(() => {}, 1000);")
+    monkeypatch.setattr("localcloud.azurite.AZURITE", tmp_path)
+    azurite = Azurite(tmp_path / "data", tmp_path / "certificate", tmp_path / "key")
+    azurite.give_up()
+
+    with pytest.raises(AzuriteError, match="stopped while it was starting"):
+        azurite.start()
+
+    assert processes_of(tmp_path) == []
+
+
+def test_the_ports_of_another_program_are_not_taken_for_azurite_s(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "certificates")
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in Ports._fields]
+        ports = Ports(*(server.getsockname()[1] for server in taken))
+
+        with pytest.raises(AzuriteError, match="EADDRINUSE"):
+            Azurite(tmp_path / "data", authority.certificate, authority.key, ports).start()
+
+
+def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    with supervisor(tmp_path) as process:
+        wait_for(lambda: processes_of(tmp_path), 60, "the first process")
+
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (0, "")
+    assert processes_of(tmp_path) == []
+    assert list((tmp_path / ".localcloud").iterdir()) == []
+
+
 def test_an_app_that_cannot_be_loaded_ends_the_start_in_one_line(tmp_path: Path) -> None:
     app = tmp_path / "app"
     shutil.copytree(CHECKOUT / "templates", app / "templates")
     (app / "function_app.py").write_text("raise RuntimeError('a bug of the app')")
 
     with supervisor(tmp_path, "--app", str(app)) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=150)
 
     assert process.returncode == 1
     assert "a bug of the app" in errors
     assert errors.count("\n") == 1
+    assert "(the whole log: .localcloud/host.log)" in errors
+    assert "Traceback" in (tmp_path / ".localcloud" / "host.log").read_text()
     assert processes_of(tmp_path) == []

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from loadme import tokens
-from loadme.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, encode
-from loadme.state import Value
+from loadme.core import tokens
+from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, encode
+from loadme.core.state import Value
 from localcloud.cloud import Cloud
 from tests.e2e.conftest import cloud_settings
 from tests.waiting import wait_for

@@ -13,7 +13,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from loadme.arm import ArmError, ContainerState, Deployment, Group, TemplateParameter, parse_spec_id
+from loadme.azure.arm import parse_spec_id
+from loadme.core.arm import ArmError, ContainerState, Deployment, Group, TemplateParameter
 from loadme.errors import Absent, LoadmeError
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadme.azure.storage.blobs import BYTES
 from loadme.errors import Absent
-from loadme.storage.blobs import BYTES
 
 
 class FakeBlobs:

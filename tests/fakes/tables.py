@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
+from loadme.azure.storage.tables import ANY, MAX_BODY, NEW, Row, check_transaction
 from loadme.errors import Conflict, Terminal
-from loadme.storage.tables import ANY, MAX_BODY, NEW, Row, check_transaction
 
 
 class FakeTables:

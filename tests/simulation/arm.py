@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from loadme.arm import Deployment, Group
+from loadme.core.arm import Deployment, Group
 from loadme.errors import Absent, Retryable
 from tests.fakes.arm import FakeArm
 from tests.world import PARAMETERS, SPEC

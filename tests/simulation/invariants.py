@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from loadme.core.state import OPEN_STEP
 from loadme.handlers.queries import get_run
 from loadme.services import Services
-from loadme.state import OPEN_STEP
 from tests.simulation.world import LIMIT, World
 
 ENDS = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from loadme import store, transaction
-from loadme.engine import Check, CleanUp, RequestStep
+from loadme.core.engine import Check, CleanUp, RequestStep
 from loadme.handlers import launch_step
 from tests.simulation.invariants import check
 from tests.simulation.test_seeds import simulate
@@ -40,7 +40,7 @@ def never(action: type) -> Callable[[Patch], None]:
 
 
 def everybody_may_deploy(patch: Patch) -> None:
-    patch.setattr("loadme.policies.Policy.is_claimed", lambda *_: False)
+    patch.setattr("loadme.core.policies.Policy.is_claimed", lambda *_: False)
 
 
 def a_repeated_put_without_asking_first(patch: Patch) -> None:

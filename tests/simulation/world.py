@@ -20,12 +20,12 @@ from typing import Any
 from azure.functions.queue import QueueMessage
 
 from loadme import triggers
+from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.errors import LoadmeError, Rejected, Unavailable
 from loadme.handlers import callback as callbacks
 from loadme.handlers.callback import Call
 from loadme.handlers.patrol import patrol
 from loadme.handlers.start import Start, start
-from loadme.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.services import Services
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.queues import FakeQueues

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadme.definition import Workflow
-from loadme.validation import parse
+from loadme.definitions.definition import Workflow
+from loadme.definitions.validation import parse
 
 
 def document(**keys: Any) -> dict[str, Any]:

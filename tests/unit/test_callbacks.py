@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from loadme import tokens
+from loadme.core import tokens
+from loadme.core.messages import StepCheck, StepCleanup, StepOutcome
 from loadme.errors import Rejected
 from loadme.handlers import callback as callbacks
 from loadme.handlers import queries
-from loadme.messages import StepCheck, StepCleanup, StepOutcome
 from tests.world import KEY, World, attempt_id
 
 LATER = (StepCheck.queue, StepCleanup.queue)

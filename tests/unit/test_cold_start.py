@@ -6,7 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-SEAMS = ["loadme.arm", "loadme.credentials", "loadme.storage.tables", "loadme.storage.blobs", "loadme.storage.queues"]
+SEAMS = [
+    "loadme.azure.arm",
+    "loadme.azure.credentials",
+    "loadme.azure.storage.tables",
+    "loadme.azure.storage.blobs",
+    "loadme.azure.storage.queues",
+]
 
 
 def test_the_seams_do_not_import_the_sdks() -> None:

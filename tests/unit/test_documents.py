@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme.documents import MOST_BYTES, Unreadable, read_json, read_yaml
+from loadme.definitions.documents import MOST_BYTES, Unreadable, read_json, read_yaml
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme.durations import seconds
+from loadme.definitions.durations import seconds
 
 
 @pytest.mark.parametrize(

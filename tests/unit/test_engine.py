@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from loadme import engine
-from loadme.definition import Step, Workflow
-from loadme.engine import Advance, Apply, Check, Checked, Cleaned, CleanUp, CloseRun, Launch, Release, Report, RequestStep, State
-from loadme.ids import AttemptId
-from loadme.policies import Policy
-from loadme.state import Error, Outcome, Run, Value
+from loadme.core import engine
+from loadme.core.engine import Advance, Apply, Check, Checked, Cleaned, CleanUp, CloseRun, Launch, Release, Report, RequestStep, State
+from loadme.core.ids import AttemptId
+from loadme.core.policies import Policy
+from loadme.core.state import Error, Outcome, Run, Value
+from loadme.definitions.definition import Step, Workflow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 POLICY = Policy()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme import expressions
+from loadme.definitions import expressions
+from loadme.definitions.expressions import check, holds, references, render, render_text
 from loadme.errors import ExpressionFailed
-from loadme.expressions import check, holds, references, render, render_text
 
 CONTEXT: dict[str, Any] = {
     "variables": {"n": 3, "f": 1.5, "text": "a b", "list": [1, 2], "none": None, "trap": "${{ 1 + 1 }}"},

@@ -11,9 +11,9 @@ from azure.functions.queue import QueueMessage
 
 import function_app
 from loadme import triggers
+from loadme.core.messages import StepOutcome, StepRequest, decode
 from loadme.errors import Unavailable
 from loadme.handlers import patrol as patrols
-from loadme.messages import StepOutcome, StepRequest, decode
 from loadme.settings import BadSettings
 from tests.world import World, attempt_id
 

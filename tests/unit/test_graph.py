@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme.definition import Step, Workflow
-from loadme.graph import ancestors, before_it, cycles, order
+from loadme.definitions.definition import Step, Workflow
+from loadme.definitions.graph import ancestors, before_it, cycles, order
 from tests.unit.definitions import steps, workflow
 
 DIAMOND = {"join": ["right", "left"], "right": ["start"], "left": ["start"], "start": []}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadme.ncrontab import check
+from loadme.definitions.ncrontab import check
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from loadme.problems import Problem, nearest
+from loadme.definitions.problems import Problem, nearest
 
 
 def test_a_problem_says_where_what_and_what_to_do() -> None:

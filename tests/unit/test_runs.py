@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.errors import Rejected, Terminal, Unavailable
 from loadme.handlers import archive, queries
 from loadme.handlers.patrol import patrol
-from loadme.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
 from tests.world import World, attempt_id
 
 LATER = (StepCheck.queue, StepCleanup.queue)

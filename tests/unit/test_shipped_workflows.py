@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loadme.workflow_files import load
+from loadme.definitions.workflow_files import load
 
 FOLDER = Path(__file__).parents[2] / "workflows"
 WORKFLOWS = sorted(path for path in FOLDER.glob("*.yaml") if path.name != "images.yaml")

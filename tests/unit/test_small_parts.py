@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme import ids, loglines, messages, settings, template, tokens
-from loadme.arm import TemplateParameter
+from loadme import settings
+from loadme.core import ids, loglines, messages, template, tokens
+from loadme.core.arm import TemplateParameter
+from loadme.core.policies import Policy
+from loadme.core.state import Value
 from loadme.errors import BadMessage, Terminal
-from loadme.policies import Policy
-from loadme.state import Value
 from tests.world import PARAMETERS, SPEC
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme.validation import parse
+from loadme.definitions.validation import parse
 from tests.unit.definitions import document, steps, workflow
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme.values import compact, conforms, normal, parse_as, type_of
+from loadme.definitions.values import compact, conforms, normal, parse_as, type_of
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from loadme.definitions.variables import accept, declared_outputs, environment, json_schema, matches, overlay
 from loadme.errors import Rejected
-from loadme.variables import accept, declared_outputs, environment, json_schema, matches, overlay
 from tests.unit.definitions import steps, workflow
 
 RUN = {"id": "r1", "scheduled_at": "2026-01-02T03:04:05Z"}

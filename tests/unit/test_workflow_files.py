@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from loadme import workflow_files
-from loadme.problems import Problem
-from loadme.workflow_files import Catalogue, catalogue, load, load_folder
+from loadme.definitions import workflow_files
+from loadme.definitions.problems import Problem
+from loadme.definitions.workflow_files import Catalogue, catalogue, load, load_folder
 
 BROKEN = Path(__file__).parent / "broken_workflows"
 GOOD = b"name: good\nsteps: {a: {image: i}}\n"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from loadme.azure_client import error_code, translated
+from loadme.azure.client import error_code, translated
+from loadme.azure.storage import Account
 from loadme.errors import Absent, Conflict
-from loadme.storage import Account
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient

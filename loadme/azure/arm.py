@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loadme.azure_client import brief_retry, client_options, translated
+from loadme.azure.client import brief_retry, client_options, translated
+from loadme.core.arm import ArmError, ContainerState, Deployment, Group, TemplateParameter
 from loadme.errors import Absent, Retryable, Terminal
 
 if TYPE_CHECKING:
@@ -24,97 +23,6 @@ ENDPOINT = "https://management.azure.com"
 
 # A log that cannot be read yet, or not any more; the group itself is there.
 NO_LOG = {"ContainerLogNotAvailable", "ContainerGroupStopped"}
-
-
-@dataclass(frozen=True)
-class TemplateParameter:
-    """A parameter that a template declares. `type` is in lower case: string, int, bool, object, array, securestring, secureobject."""
-
-    name: str
-    type: str
-    has_default: bool
-
-
-@dataclass(frozen=True)
-class ArmError:
-    """Why something failed, in ARM's words; the cause is usually in the innermost details."""
-
-    code: str
-    message: str
-    details: tuple[ArmError, ...] = ()
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """`state` is Accepted, Running, Succeeded, Failed, Canceled or another that is not final."""
-
-    name: str
-    state: str
-    error: ArmError | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the state is final."""
-        return self.state in {"Succeeded", "Failed", "Canceled"}
-
-
-@dataclass(frozen=True)
-class ContainerState:
-    """`state` is Waiting, Running, Terminated, or "" when ARM does not say yet. Times and counts are ACI's own."""
-
-    state: str = ""
-    exit_code: int | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    detail_status: str = ""
-    restart_count: int = 0
-    events: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Group:
-    """A container group. `state` is Pending, Running, Stopped, Succeeded, Failed, or "" in a list, which has no states or events.
-
-    `provisioning_state` says nothing about the work: it is Succeeded once the containers have run, whatever became of them.
-    """
-
-    name: str
-    provisioning_state: str
-    state: str = ""
-    containers: dict[str, ContainerState] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    events: tuple[str, ...] = ()
-
-
-class Arm(Protocol):
-    """The resource group in which loadme deploys, and the template specs it may read."""
-
-    def template_parameters(self, spec_id: str) -> tuple[TemplateParameter, ...]:
-        """The parameters of a template spec version, by its resource id. Raises Absent."""
-
-    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
-        """Starts a deployment and does not wait. One of this name that is still active is left alone: that is no error.
-
-        A deployment of this name that is over runs AGAIN: look for it first. It is tried once: after Unavailable it may have begun.
-        """
-
-    def deployment(self, name: str) -> Deployment | None:
-        """The deployment, or None."""
-
-    def delete_deployment(self, name: str) -> None:
-        """Starts to delete the deployment's record, not what it deployed; one that is not there is no error."""
-
-    def group(self, name: str) -> Group | None:
-        """The container group with its state, or None; None also for a moment after it was created."""
-
-    def logs(self, name: str, container: str, tail: int | None = None) -> str | None:
-        """The log, or its last `tail` lines; None when there is none (yet)."""
-
-    def delete_group(self, name: str) -> None:
-        """Starts to delete the group; one that is not there is no error. Retryable while the group is in transition."""
-
-    def groups(self) -> Iterator[Group]:
-        """All container groups of the resource group, without their states."""
 
 
 class SpecId(NamedTuple):

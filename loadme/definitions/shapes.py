@@ -9,9 +9,9 @@ from typing import Any
 
 from msgspec import NODEFAULT, inspect
 
-from loadme.definition import Defaults, Output, Schedule, Step, Variable, Workflow
-from loadme.problems import Problem, join, nearest
-from loadme.values import shown
+from loadme.definitions.definition import Defaults, Output, Schedule, Step, Variable, Workflow
+from loadme.definitions.problems import Problem, join, nearest
+from loadme.definitions.values import shown
 
 # What the design promises and this version does not do yet: refused, because a key that is ignored is a lie.
 _RETRY = frozenset({"retry", "heartbeat", "locations", "registry", "identity", "subnet", "priority", "callback", "template", "secrets"})

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import yaml
 from yaml import events
 
-from loadme.values import DEEPEST, conforms
+from loadme.definitions.values import DEEPEST, conforms
 
 MOST_BYTES = 1_000_000
 MOST_VALUES = 50_000  # aliases count with all that they stand for

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from loadme.definition import Workflow
-from loadme.ids import AttemptId
-from loadme.policies import Policy
-from loadme.state import OPEN_STEP, Attempt, Error, Item, Outcome, OutcomeStatus, Progress, Run, StepState, Value
+from loadme.core.ids import AttemptId
+from loadme.core.policies import Policy
+from loadme.core.state import OPEN_STEP, Attempt, Error, Item, Outcome, OutcomeStatus, Progress, Run, StepState, Value
+from loadme.definitions.definition import Workflow
 
 ItemKey = tuple[str, int]
 OVERDUE = timedelta(minutes=2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Protocol
 
-from loadme.azure_client import error_code, translated
-from loadme.storage import Account
+from loadme.azure.client import error_code, translated
+from loadme.azure.storage import Account
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient

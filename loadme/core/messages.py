@@ -12,9 +12,9 @@ from typing import ClassVar
 import msgspec
 from msgspec import Struct
 
+from loadme.core.ids import AttemptId
+from loadme.core.state import Value
 from loadme.errors import BadMessage
-from loadme.ids import AttemptId
-from loadme.state import Value
 
 VERSION = 1
 

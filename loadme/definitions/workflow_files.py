@@ -7,11 +7,11 @@ from pathlib import Path, PurePath
 
 from msgspec import Struct
 
-from loadme.definition import Workflow
-from loadme.documents import MOST_BYTES, Unreadable, read_json, read_yaml
-from loadme.names import PREFIX
-from loadme.problems import Problem
-from loadme.validation import parse
+from loadme.definitions.definition import Workflow
+from loadme.definitions.documents import MOST_BYTES, Unreadable, read_json, read_yaml
+from loadme.definitions.names import PREFIX
+from loadme.definitions.problems import Problem
+from loadme.definitions.validation import parse
 
 SUFFIXES = (".yaml", ".yml", ".json")
 _NO_WORKFLOWS = ("images.yaml", "images.yml", "images.json")  # the local cloud's image map lives in the same folder

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from loadme.definition import VariableType
+from loadme.definitions.definition import VariableType
 
 MOST_BYTES = 1_000_000  # all variables of a run together, as JSON
 DEEPEST = 20  # lists and objects inside each other

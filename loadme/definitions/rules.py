@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import UNSET
 
-from loadme import durations, expressions, names, ncrontab
-from loadme.definition import Step, Variable, Workflow
-from loadme.expressions import has_expression
-from loadme.graph import cycles
-from loadme.problems import Problem, nearest
-from loadme.scopes import expression_problems
-from loadme.values import conforms
-from loadme.variables import matches, start_problems
+from loadme.definitions import durations, expressions, names, ncrontab
+from loadme.definitions.definition import Step, Variable, Workflow
+from loadme.definitions.expressions import has_expression
+from loadme.definitions.graph import cycles
+from loadme.definitions.problems import Problem, nearest
+from loadme.definitions.scopes import expression_problems
+from loadme.definitions.values import conforms
+from loadme.definitions.variables import matches, start_problems
 
 MOST_STEPS, MOST_VARIABLES, MOST_SCHEDULES, MOST_OUTPUTS = 500, 200, 20, 200
 LONGEST_PATTERN = 500

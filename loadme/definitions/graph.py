@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 
-from loadme.definition import Step, Workflow
+from loadme.definitions.definition import Step, Workflow
 
 
 def order(workflow: Workflow) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The types of a workflow definition: what a file in `workflows/` may say, and nothing else.
 
-`loadme.workflow_files` reads and checks the files; this module only names the shapes. Unknown keys are errors.
-Durations are strings like `30s`, `20m`, `1h30m`, `2d` in a file and seconds (float) once parsed by `loadme.durations`.
+`loadme.definitions.workflow_files` reads and checks the files; this module only names the shapes. Unknown keys are errors.
+Durations are strings like `30s`, `20m`, `1h30m`, `2d` in a file and seconds (float) once parsed by `loadme.definitions.durations`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loadme.azure_client import client_options
+from loadme.azure.client import client_options
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

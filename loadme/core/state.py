@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from loadme.ids import AttemptId
+from loadme.core.ids import AttemptId
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled"]
 StepStatus = Literal["pending", "started", "succeeded", "failed", "skipped", "cancelled"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from loadme.azure_client import error_code, translated
+from loadme.azure.client import error_code, translated
+from loadme.azure.storage import Account
 from loadme.errors import Absent, Conflict, Terminal
-from loadme.storage import Account
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient, TableEntity

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from loadme.cel_words import compile_problem, plain_reason
+from loadme.definitions.cel_words import compile_problem, plain_reason
+from loadme.definitions.problems import Problem
+from loadme.definitions.tokenizer import end_of_expression, paths
+from loadme.definitions.values import compact, conforms
 from loadme.errors import ExpressionFailed
-from loadme.problems import Problem
-from loadme.tokenizer import end_of_expression, paths
-from loadme.values import compact, conforms
 
 if TYPE_CHECKING:
     from cel_expr_python import cel  # type: ignore[import-untyped]

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from loadme.arm import TemplateParameter
+from loadme.core.arm import TemplateParameter
 from loadme.errors import Terminal
 
 AZURE_REGISTRY = re.compile(r"^([a-z0-9-]+\.azurecr\.(?:io|cn|us))/")

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from loadme import loglines
-from loadme.arm import ArmError, ContainerState, Deployment, Group
-from loadme.policies import VANISHED, Policy
-from loadme.state import Attempt, Error
+from loadme.core import loglines
+from loadme.core.arm import ArmError, ContainerState, Deployment, Group
+from loadme.core.policies import VANISHED, Policy
+from loadme.core.state import Attempt, Error
 
 HINTS = {
     137: "137 is SIGKILL, most often for want of memory: give the step more `memory`",

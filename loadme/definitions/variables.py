@@ -9,13 +9,13 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from loadme import expressions
-from loadme.definition import Step, Variable, Workflow, output_of
+from loadme.definitions import expressions
+from loadme.definitions.definition import Step, Variable, Workflow, output_of
+from loadme.definitions.graph import ancestors
+from loadme.definitions.names import PREFIX, variable_flaw
+from loadme.definitions.problems import Problem, nearest, printable
+from loadme.definitions.values import MOST_BYTES, compact, conforms, normal, parse_as, size
 from loadme.errors import ExpressionFailed, Rejected
-from loadme.graph import ancestors
-from loadme.names import PREFIX, variable_flaw
-from loadme.problems import Problem, nearest, printable
-from loadme.values import MOST_BYTES, compact, conforms, normal, parse_as, size
 
 __all__ = ["accept", "conforms", "declared_outputs", "environment", "json_schema", "matches", "overlay", "parse_as", "start_problems"]
 

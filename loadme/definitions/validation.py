@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from loadme.definition import Workflow
-from loadme.expressions import has_expression
-from loadme.graph import ancestors, order
-from loadme.names import PREFIX
-from loadme.problems import Problem
-from loadme.rules import broken_rules
-from loadme.values import type_of
+from loadme.definitions.definition import Workflow
+from loadme.definitions.expressions import has_expression
+from loadme.definitions.graph import ancestors, order
+from loadme.definitions.names import PREFIX
+from loadme.definitions.problems import Problem
+from loadme.definitions.rules import broken_rules
+from loadme.definitions.values import type_of
 
 __all__ = ["ancestors", "check", "order", "parse"]
 
@@ -38,7 +38,7 @@ def check(workflow: Workflow, prefix: str = PREFIX) -> list[Problem]:
 
 def _salvaged(document: Any, error: msgspec.ValidationError) -> tuple[Workflow, list[Problem]]:
     # Only a broken file pays for this import.
-    from loadme.shapes import salvage
+    from loadme.definitions.shapes import salvage
 
     value, problems = salvage(document, Workflow)
     return msgspec.convert(value, Workflow), problems or [Problem("", str(error))]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from loadme import expressions
-from loadme.definition import Step, Workflow
-from loadme.graph import before_it
-from loadme.problems import Problem, nearest
+from loadme.definitions import expressions
+from loadme.definitions.definition import Step, Workflow
+from loadme.definitions.graph import before_it
+from loadme.definitions.problems import Problem, nearest
 
 _STEP_ROOTS = ("variables", "steps", "run")
 

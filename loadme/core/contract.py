@@ -12,11 +12,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from loadme import durations, expressions, tokens, variables
-from loadme.definition import Step, Workflow
+from loadme.core import tokens
+from loadme.core.state import Item, Run
+from loadme.core.template import GroupRequest
+from loadme.definitions import durations, expressions, variables
+from loadme.definitions.definition import Step, Workflow
 from loadme.settings import Settings
-from loadme.state import Item, Run
-from loadme.template import GroupRequest
 
 Context = Mapping[str, Any]
 
