@@ -9,16 +9,17 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import httpx
-
-from localcloud.cloud import Cloud
 from localcloud.errors import CloudError
 from localcloud.settings import CloudSettings
 from localcloud.statefile import StateFile, is_alive
+
+if TYPE_CHECKING:  # what `up` alone needs takes two seconds to import
+    from localcloud.cloud import Cloud
 
 STATE = Path(".localcloud")
 DOWN_TIMEOUT = 40.0
@@ -38,15 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def up(given: argparse.Namespace) -> int:
     """Start, say how to use it, wait for Ctrl-C or SIGTERM, stop."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    from localcloud.cloud import Cloud
+
+    stop = StopRequest()
+    signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell has it ignored in the background of a script
+        signal.signal(signal.SIGINT, stop)
     cloud = Cloud(_settings(given))
     try:
-        cloud.start()
-        _introduce(cloud)
-        while True:
-            time.sleep(0.5)
-            cloud.check()
-    except KeyboardInterrupt:
+        with suppress(KeyboardInterrupt):
+            _run(cloud, stop)
         _say("stopping")
         return 0
     finally:
@@ -56,6 +58,25 @@ def up(given: argparse.Namespace) -> int:
         cloud.stop()
 
 
+class StopRequest:
+    """Handles a signal as Ctrl-C, and remembers it: raised in a finaliser or a callback, the exception would be lost."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        self.made = True
+        raise KeyboardInterrupt
+
+
+def _run(cloud: Cloud, stop: StopRequest) -> None:
+    cloud.start()
+    _introduce(cloud)
+    while not stop.made:
+        time.sleep(0.5)
+        cloud.check()
+
+
 def down(_given: argparse.Namespace) -> int:
     """Stop the one that is up in this folder, and wait until it is gone."""
     found = StateFile(STATE).read()
@@ -63,7 +84,8 @@ def down(_given: argparse.Namespace) -> int:
         _say("none is up in this folder")
         return 0
     pid = int(found["pid"])
-    os.kill(pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_TIMEOUT
     while is_alive(pid):
         if time.monotonic() > deadline:
@@ -88,13 +110,29 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py (default: this one)")
     start.add_argument("--images", type=Path, action="append", default=[], metavar="FILE", help="another image map; may be repeated")
     start.add_argument("--workflows", type=Path, help="folder of workflow files (default: the app's)")
-    start.add_argument("--port", type=int, help="port of the function app (default: 7071, or a free one)")
-    start.add_argument("--scale", type=float, default=0.05, help="1 makes provisioning as slow as Azure's (default: 0.05)")
+    start.add_argument("--port", type=_port, help="port of the function app (default: 7071, or a free one)")
+    start.add_argument("--scale", type=_scale, default=0.05, help="1 makes provisioning as slow as Azure's (default: 0.05)")
     start.add_argument("--seed", type=int, default=0, help="decides which unpleasant coincidences happen")
     start.add_argument("--keep", action="store_true", help="keep storage from one start to the next")
     for name, command, text in (("down", down, "stop the one that is up here"), ("status", status, "say whether one is up here")):
         commands.add_parser(name, help=text).set_defaults(command=command)
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: give a number from 1 to 65535")
+    return int(text)
+
+
+def _scale(text: str) -> float:
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a scale: give a number above 0, such as 0.05")
+    return scale
 
 
 def _settings(given: argparse.Namespace) -> CloudSettings:
@@ -121,6 +159,8 @@ def _introduce(cloud: Cloud) -> None:
 
 def _first_workflow(cloud: Cloud) -> str | None:
     """The first one that can be started without any variable; None when the app cannot say."""
+    import httpx
+
     try:
         answer = httpx.get(f"{cloud.url}/api/workflows", headers={"x-functions-key": cloud.key}, timeout=20, trust_env=False)
         workflows: list[dict[str, Any]] = answer.raise_for_status().json()["workflows"]
@@ -132,10 +172,6 @@ def _first_workflow(cloud: Cloud) -> str | None:
 
 def _say(line: str) -> None:
     print(f"localcloud: {line}", flush=True)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _give_up(_number: int, _frame: FrameType | None) -> NoReturn:

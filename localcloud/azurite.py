@@ -9,6 +9,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,8 @@ ACCOUNT = "devstoreaccount1"
 # The account key of every Azurite: published, no secret.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
-START_TIMEOUT = 30.0
+START_TIMEOUT = 120.0  # two seconds on an idle machine; on a busy one it has taken more than thirty
+LISTENING = b"is successfully listening at"
 STOP_TIMEOUT = 8.0  # Azurite lets idle connections of its clients live for 5 s
 
 
@@ -50,6 +52,7 @@ class Azurite:
         self._certificate = certificate
         self._key = key
         self._process: subprocess.Popen[bytes] | None = None
+        self._given_up = threading.Event()
 
     @property
     def blob_url(self) -> str:
@@ -77,8 +80,13 @@ class Azurite:
         """What Azurite prints."""
         return self._folder / "azurite.log"
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, if it did without being told to."""
+        return self._process.poll() if self._process else None
+
     def start(self) -> None:
-        """Starts it and returns when all three ports answer."""
+        """Starts it and returns when all three services listen."""
         command = self._command()
         self._folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
@@ -105,16 +113,26 @@ class Azurite:
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT
-        while not all(_answers(port) for port in self.ports):
+        while not self._listens():
             if process.poll() is not None:
                 raise AzuriteError(f"Azurite ended with code {process.returncode} while it was starting: {self._last_line()}")
+            if self._given_up.is_set():
+                raise AzuriteError("Azurite was stopped while it was starting.")
             if time.monotonic() > deadline:
                 raise AzuriteError(f"Azurite did not start in {START_TIMEOUT:.0f} s: {self._last_line()}")
             time.sleep(0.05)
 
+    def _listens(self) -> bool:
+        """By its own word: whatever answers at a port may be another program."""
+        return self.log.read_bytes().count(LISTENING) == len(self.ports)
+
     def _last_line(self) -> str:
         lines = self.log.read_text(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing.")
+
+    def give_up(self) -> None:
+        """From another thread: a `start` that is under way fails at once."""
+        self._given_up.set()
 
     def stop(self) -> None:
         """Ends it; what it holds is saved."""
@@ -185,14 +203,6 @@ def free_ports() -> Ports:
 
 def _url(port: int) -> str:
     return f"https://127.0.0.1:{port}/{ACCOUNT}"
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def main(arguments: list[str]) -> int:

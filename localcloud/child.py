@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,7 +18,7 @@ from typing import IO
 from localcloud.errors import CloudError
 
 READY = re.compile(r"host: ready on (http://\S+)")
-START_TIMEOUT = 60.0
+START_TIMEOUT = 120.0  # a few seconds on an idle machine
 STOP_TIMEOUT = 25.0  # the host gives running functions 10 s, and its server as much
 FOREIGN = ("AzureWebJobs", "AzureFunctionsJobHost", "AZURE_", "IDENTITY_", "MSI_", "LOADME_", "WEBSITE_")
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -25,12 +26,16 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, kw_only=True)
 class HostCommand:
-    """How the host is started; `folder` keeps its keys, its timers' status and its log."""
+    """How the host is started; `folder` keeps its keys, its timers' status and its log.
+
+    `kept_log` is where a copy of the log goes that somebody is told to read: the folder may be gone by then.
+    """
 
     app: Path
     port: int
     folder: Path
     environment: Mapping[str, str]
+    kept_log: Path | None = None
 
     @property
     def keys(self) -> Path:
@@ -86,16 +91,22 @@ class HostChild:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream:
-                with suppress(OSError):
-                    stream.close()
+        # Standard output is closed by the thread that reads it: closing it here would wait for whoever else may have it open.
+        if process.stdin:
+            with suppress(OSError):
+                process.stdin.close()
 
     def kill(self) -> None:
         """Kill it, as a crash of the machine would."""
         if self._process:
             self._process.kill()
             self.stop()
+
+    def keep_log(self) -> Path:
+        """Where the log can be read even when the host's folder is gone."""
+        if self.command.kept_log is None:
+            return self.command.log
+        return Path(shutil.copyfile(self.command.log, self.command.kept_log))
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[str]:
         command = [
@@ -121,7 +132,7 @@ class HostChild:
             log.seek(began)
             lines = log.read().decode(errors="replace").splitlines()
         reasons = [line.removeprefix("host: ") for line in lines if line.startswith("host: ")]
-        return f"{reasons[-1] if reasons else 'it said nothing'} (the whole log: {self.command.log})"
+        return f"{reasons[-1] if reasons else 'it said nothing'} (the whole log: {self.keep_log()})"
 
 
 def _machine(environment: Mapping[str, str]) -> dict[str, str]:
@@ -135,8 +146,8 @@ def _await_ready(process: subprocess.Popen[str]) -> str:
     found: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
-        with suppress(ValueError, OSError):
-            for line in process.stdout or ():
+        with process.stdout or nullcontext(()) as lines:
+            for line in lines:
                 if match := READY.match(line):
                     found.put(match.group(1))
         found.put("")

@@ -26,7 +26,7 @@ from localcloud.environment import app_settings, storage_settings
 from localcloud.errors import CloudError
 from localcloud.ports import free_port, insist, is_free, usual_or_free
 from localcloud.settings import APP_IDENTITY, HOST_PORT, STORAGE_PORT, SUBSCRIPTION, CloudSettings
-from localcloud.statefile import StateFile
+from localcloud.statefile import StateFile, only_one_in
 
 __all__ = ["Cloud", "CloudError", "CloudSettings"]
 
@@ -78,7 +78,9 @@ class Cloud:
             storage=self.storage,
         )
         self._host = HostChild(
-            HostCommand(app=self.settings.app.resolve(), port=port, folder=folder / "host", environment=self.environment)
+            HostCommand(
+                app=self.settings.app.resolve(), port=port, folder=folder / "host", environment=self.environment, kept_log=self._kept_log
+            )
         )
         if self.settings.host:
             self._start_host(self._host)
@@ -92,6 +94,8 @@ class Cloud:
     def _data_folder(self) -> Path:
         """A fresh folder below the state folder, removed at the end; with `keep` always the same one."""
         self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._stack.enter_context(only_one_in(self.settings.folder))
+        self._kept_log.unlink(missing_ok=True)
         if self.settings.keep:
             return (self.settings.folder / "kept").resolve()
         for left_behind in self.settings.folder.glob("data-*"):
@@ -107,7 +111,8 @@ class Cloud:
         pool = self._stack.enter_context(ThreadPoolExecutor(1))
         self._stack.callback(azurite.stop)
         starting = pool.submit(azurite.start)
-        self._stack.callback(starting.exception)  # before stopping it, wait until it has been started
+        self._stack.callback(starting.exception)  # before stopping it, wait until it has been started, or no longer is
+        self._stack.callback(azurite.give_up)
         return starting
 
     def _start_azure(self, folder: Path, authority: Authority) -> Azure:
@@ -157,6 +162,10 @@ class Cloud:
     def host(self) -> HostChild:
         """The Functions host, which may not have been started."""
         return _running(self._host)
+
+    @property
+    def _kept_log(self) -> Path:
+        return self.settings.folder / "host.log"
 
     @property
     def url(self) -> str:
@@ -215,7 +224,9 @@ class Cloud:
     def check(self) -> None:
         """Raises CloudError when a part of it has died."""
         if (code := self.host.exit_code) is not None:
-            raise CloudError(f"the Functions host ended with exit code {code}: see {self.host.command.log}")
+            raise CloudError(f"the Functions host ended with exit code {code}: see {self.host.keep_log()}")
+        if (code := self.azurite.exit_code) is not None:
+            raise CloudError(f"Azurite ended with exit code {code}, and all storage with it: start again")
 
     def _keys(self) -> dict[str, Any]:
         keys: dict[str, Any] = json.loads(self.host.command.keys.read_text())
@@ -247,3 +258,5 @@ def _explained() -> Iterator[None]:
         yield
     except (AzuriteError, ImageMapError) as error:
         raise CloudError(str(error)) from None
+    except OSError as error:  # no space, no permission, a file where a folder should be: its words name the path
+        raise CloudError(f"the local cloud cannot start: {error}") from None

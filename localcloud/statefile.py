@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from localcloud.errors import CloudError
+from localcloud.files import write_whole
 from localcloud.ports import is_free
 
 
@@ -29,11 +31,8 @@ class StateFile:
         return content if is_alive(int(content["pid"])) and not is_free(int(content["url"].rpartition(":")[2])) else None
 
     def write(self, content: Mapping[str, Any]) -> None:
-        """Write it in one piece: whoever reads it sees all or nothing."""
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix="cloud-")  # mkstemp: readable by its owner only
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(content, file, indent=2)
-        Path(name).replace(self.path)
+        """Write it in one piece."""
+        write_whole(self.path, json.dumps(content, indent=2))
 
     def remove(self) -> None:
         """Remove it."""
@@ -45,6 +44,24 @@ class StateFile:
             raise CloudError(
                 f"one is up already at {found['url']} (process {found['pid']}): use it, or stop it with python -m localcloud down"
             )
+
+
+@contextmanager
+def only_one_in(folder: Path) -> Iterator[None]:
+    """Holds the folder against a second cloud, also while neither is up yet; raises CloudError when somebody else has it.
+
+    The lock is on the folder itself: nothing is left to remove, and it ends with its process, even one that was killed.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise CloudError(f"another one is starting or stopping in {folder}: wait a moment and try again") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_alive(pid: int) -> bool:

@@ -13,7 +13,8 @@ import sys
 import time
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
-LOG_LIMIT = 64 * 1024 * 1024  # bytes; what comes after is dropped
+LOG_LIMIT = 32 * 1024 * 1024  # bytes; then all but the last part is dropped
+LOG_KEPT = 8 * 1024 * 1024  # bytes, more than anybody may read of it
 
 
 def prctl(option: int, value: int) -> None:
@@ -47,13 +48,14 @@ class Log:
     """Appends output to the log, a stamp before each line."""
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._at_start = True
         self._written = 0
 
     def write(self, data: bytes) -> None:
         if self._written > LOG_LIMIT:
-            return
+            self._shorten()
         now = time.time_ns()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(now // 10**9)).encode() + b"%09dZ " % (now % 10**9)
         # Only \n ends a line: a progress bar's \r is part of it.
@@ -61,6 +63,17 @@ class Log:
         stamped = (stamp if self._at_start else b"") + body.replace(b"\n", b"\n" + stamp) + end
         self._at_start = bool(end)
         self._written += os.write(self._file, stamped)
+
+    def _shorten(self) -> None:
+        """Only the end of a log is ever read: go on in a new file that begins with it."""
+        with open(self._path, "rb") as old:  # noqa: PTH123
+            old.seek(-LOG_KEPT, os.SEEK_END)
+            kept = old.read().partition(b"\n")[2]
+        os.close(self._file)
+        new = f"{self._path}.new"
+        self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        self._written = os.write(self._file, kept)
+        os.replace(new, self._path)  # noqa: PTH105
 
 
 def children() -> list[int]:
@@ -70,9 +83,16 @@ def children() -> list[int]:
     return []
 
 
+def signal_all(main: int, number: int) -> None:
+    """To the session's process group, or to the one process that has not made its session yet; nothing when all are gone."""
+    for send in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(main, number)
+            return
+
+
 def kill_all(main: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(main, signal.SIGKILL)
+    signal_all(main, signal.SIGKILL)
     while left := children():
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -100,7 +120,7 @@ def watch(main: int, output: int, log: Log) -> int:
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: os.killpg(main, signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda *_: signal_all(main, signal.SIGTERM))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     code = reap(main)  # it may have ended before the handler stood
     sources = [0, output, awake]

@@ -8,6 +8,7 @@ Memory and CPU are not limited, and the file system and the network are the mach
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,7 @@ class ContainerProcess:
     def log(self) -> bytes:
         try:
             with self._log.open("rb") as file:
-                file.seek(max(0, self._log.stat().st_size - KEPT_LOG))
+                file.seek(max(0, os.fstat(file.fileno()).st_size - KEPT_LOG))
                 data = file.read()
         except FileNotFoundError:
             return b""
@@ -121,7 +122,8 @@ class ContainerProcess:
     def stop(self, grace: float) -> None:
         self._stopped = True
         if self._process.poll() is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            # At the side: whoever stops it may hold a lock, and there may be many files.
+            threading.Thread(target=shutil.rmtree, args=(self._folder,), kwargs={"ignore_errors": True}, daemon=True).start()
             return
         self._process.terminate()
         timer = threading.Timer(grace, self._cut)

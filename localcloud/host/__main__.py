@@ -8,10 +8,10 @@ import logging
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from .host import Host
+from .lifeline import end_with_parent
 from .settings import HostError, HostSettings, read_settings
 
 
@@ -46,15 +46,8 @@ async def _serve(settings: HostSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, host.stop)
     if settings.watch_parent:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        end_with_parent()
     await host.run()
-
-
-def _end_with_parent() -> None:
-    """End at once when standard input is closed: the supervisor is gone, killed perhaps, and the worker follows its socket."""
-    while os.read(0, 1024):
-        continue
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ class Host:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="host"))
         listening = _bind(self.settings.port)
         try:
-            await asyncio.gather(self._engine.start(), asyncio.to_thread(preload))
+            if not await self._load():
+                return
             table = build_table(self._engine.functions, self.settings)
             web = Web(self.settings, table, load_keys(self.settings.keys_file), self._engine)
             server = QuietServer(
@@ -79,6 +80,19 @@ class Host:
             listening.close()
         if self._fatal:
             raise HostError(self._fatal)
+
+    async def _load(self) -> bool:
+        """Load the app; False when the host is told to stop before it is there."""
+        loading = asyncio.create_task(self._engine.start())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.to_thread(preload)
+        await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for task in (loading, stopping):
+            task.cancel()  # what is done stays as it is
+        with contextlib.suppress(asyncio.CancelledError):
+            await loading
+            return True
+        return False
 
     def _listen(self, table: Table) -> None:
         for queue in table.queues:

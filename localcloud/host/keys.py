@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+
+from localcloud.files import write_whole
 
 
 class Level(IntEnum):
@@ -62,6 +63,5 @@ def load_keys(file: Path | None) -> Keys:
     keys = Keys(master=secrets.token_urlsafe(32), host={"default": secrets.token_urlsafe(32)})
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-            json.dump({"master": keys.master, "system": {}, "host": dict(keys.host), "functions": {}}, stream)
+        write_whole(file, json.dumps({"master": keys.master, "system": {}, "host": dict(keys.host), "functions": {}}))
     return keys

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from localcloud.files import write_whole
+
 from .engine import Engine
 from .protocol import TimerTrigger
 from .schedules import Schedule
@@ -53,7 +55,7 @@ class StatusStore:
         """Remember it."""
         self._known[function] = status.as_json()
         if self._file:
-            self._file.write_text(json.dumps(self._known))
+            write_whole(self._file, json.dumps(self._known))
 
 
 def starting_point(stored: Status | None, schedule: Schedule, now: datetime) -> tuple[Status, bool]:

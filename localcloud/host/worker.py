@@ -22,6 +22,7 @@ from typing import Any
 
 from . import conversion
 from .indexing import Unbindable, UserFunction, index
+from .lifeline import end_with_parent
 from .protocol import Finished, Indexed, IndexFailed, Invoke, ToHost, decode_to_worker, frame, read_frame
 
 invocation: contextvars.ContextVar[str] = contextvars.ContextVar("invocation", default="-")
@@ -133,6 +134,7 @@ def main() -> None:
     folder, descriptor = Path(sys.argv[1]), int(sys.argv[2])
     for number in (signal.SIGINT, signal.SIGTERM):  # the host decides when its worker ends
         signal.signal(number, signal.SIG_IGN)
+    end_with_parent()  # the socket says so as well, but not to an app that blocks the loop or its own import
     configure_logging(os.environ.get("LOCALCLOUD_LOG_LEVEL", "INFO"))
     sys.path.insert(0, str(folder))
     worker = Worker(folder, thread_count(os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")))

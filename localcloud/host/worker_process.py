@@ -14,6 +14,7 @@ from .protocol import Finished, FunctionInfo, Indexed, IndexFailed, Invoke, Trig
 from .settings import HostError, HostSettings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+STANDARD_ERROR = 2
 LOG_LEVELS = {
     "trace": "DEBUG",
     "debug": "DEBUG",
@@ -44,17 +45,25 @@ class WorkerProcess:
         with theirs:
             process = _spawn(settings, theirs.fileno())
         reader, writer = await asyncio.open_unix_connection(sock=ours)
-        message = await read_frame(reader)
+        try:
+            message = await read_frame(reader)
+        except asyncio.CancelledError:  # the host is stopped while its app is still being loaded
+            writer.close()
+            process.kill()
+            _reap(process)
+            raise
         indexed = decode_to_host(message) if message else IndexFailed("the worker process ended before it had loaded it")
         if isinstance(indexed, Indexed):
             return cls(process, reader, writer, indexed.functions)
         writer.close()
         process.kill()
-        await asyncio.to_thread(process.wait)
+        await asyncio.to_thread(_reap, process)
         raise HostError(_explained(indexed))
 
     async def invoke(self, function: str, trigger: Trigger) -> Finished:
         """Run the function; also ends, with an error, when the process does."""
+        if self.ended.done():  # nobody is left to settle it
+            return Finished("", error="the worker process has ended")
         request = Invoke(uuid.uuid4().hex, function, trigger)
         future: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
         self.pending[request.id] = future
@@ -74,7 +83,7 @@ class WorkerProcess:
             if isinstance(finished, Finished):
                 self._settle(finished)
         self._writer.close()
-        code = await asyncio.to_thread(self._process.wait)
+        code = await asyncio.to_thread(_reap, self._process)
         for identifier in list(self.pending):
             self._settle(Finished(identifier, error=f"the worker process ended (exit code {code})"))
         return code
@@ -93,8 +102,15 @@ def _spawn(settings: HostSettings, descriptor: int) -> subprocess.Popen[bytes]:
         env={**settings.environment, "PYTHONPATH": path, "LOCALCLOUD_LOG_LEVEL": level},
         cwd=settings.app,
         pass_fds=[descriptor],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
+        stdout=STANDARD_ERROR,  # what the app prints belongs into the log; the host's own output has its ready line only
     )
+
+
+def _reap(process: subprocess.Popen[bytes]) -> int:
+    """Wait for its end; its exit code."""
+    with process:
+        return process.wait()
 
 
 def _explained(message: object) -> str:

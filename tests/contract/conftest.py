@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadme.credentials import managed_identity
-from loadme.storage import Account
+from loadme.azure.credentials import managed_identity
+from loadme.azure.storage import Account
 from localcloud.azurite import Azurite
 from localcloud.certificates import Authority
 from localcloud.identity import create_app

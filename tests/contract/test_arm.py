@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from loadme.arm import Arm, ArmError, AzureArm, Deployment, Group, TemplateParameter
+from loadme.azure.arm import AzureArm
+from loadme.core.arm import Arm, ArmError, Deployment, Group, TemplateParameter
 from loadme.errors import Absent
 from localcloud.arm import ArmSettings
 from tests.contract.local_arm import GROUP, MANAGEMENT, SPEC, TEMPLATE, LocalArm, StaticCredential, running_arm, wait_for

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from loadme.arm import ArmError, AzureArm, ContainerState, Deployment
+from loadme.azure.arm import AzureArm
+from loadme.core.arm import ArmError, ContainerState, Deployment
 from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Unavailable
 from localcloud.certificates import Authority
 from localcloud.servers import ThreadedServer

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from loadme.storage import Account
-from loadme.storage.blobs import AzureBlobs
+from loadme.azure.storage import Account
+from loadme.azure.storage.blobs import AzureBlobs
 from localcloud import azurite as module
 from localcloud.azurite import Azurite, AzuriteError, AzuriteMissing, main
 from localcloud.certificates import Authority
+from localcloud.ports import is_free
 from tests.contract.local_arm import wait_for
 
 CHECKOUT = Path(__file__).parents[2]
@@ -45,9 +46,9 @@ def test_what_it_holds_is_there_after_a_restart(authority: Authority, tmp_path: 
 def test_it_listens_on_this_machine_only_and_is_gone_after_stop(authority: Authority, tmp_path: Path) -> None:
     with Azurite(tmp_path, authority.certificate, authority.key) as azurite:
         assert azurite.blob_url == f"https://127.0.0.1:{azurite.ports.blob}/devstoreaccount1"
-        assert all(module._answers(port) for port in azurite.ports)
+        assert not any(is_free(port) for port in azurite.ports)
 
-    assert not any(module._answers(port) for port in azurite.ports)
+    assert all(is_free(port) for port in azurite.ports)
     azurite.stop()
 
 
@@ -61,7 +62,7 @@ def test_it_ends_with_its_parent_however_that_dies(tmp_path: Path, how: signal.S
         assert len(ports) == 3
         parent.send_signal(how)
 
-    wait_for(lambda: not any(module._answers(port) for port in ports), "the end of Azurite")
+    wait_for(lambda: all(is_free(port) for port in ports), "the end of Azurite")
 
 
 def test_a_start_that_fails_says_why_in_one_line(authority: Authority, tmp_path: Path) -> None:

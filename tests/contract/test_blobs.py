@@ -12,9 +12,9 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from loadme.azure.storage import Account
+from loadme.azure.storage.blobs import AzureBlobs, Blobs
 from loadme.errors import Absent, Unavailable
-from loadme.storage import Account
-from loadme.storage.blobs import AzureBlobs, Blobs
 from localcloud.tokens import TokenSigner
 from tests.contract.conftest import APP
 from tests.fakes.blobs import FakeBlobs

@@ -9,10 +9,10 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ManagedIdentityCredential
 
-from loadme.credentials import managed_identity
+from loadme.azure.credentials import managed_identity
+from loadme.azure.storage import Account
+from loadme.azure.storage.queues import AzureQueues
 from loadme.errors import Unavailable
-from loadme.storage import Account
-from loadme.storage.queues import AzureQueues
 from localcloud.identity import create_app
 from localcloud.servers import ThreadedServer
 from localcloud.tokens import Identity, TokenSigner

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.clock import ScaledClock
-from localcloud.containers import ImageMap, Launch, ProcessRuntime
+from localcloud.containers import ImageMap, Launch, ProcessRuntime, init
 from localcloud.containers.logs import unstamped
 from localcloud.containers.processes import ContainerProcess
 from tests.contract.local_arm import wait_for
@@ -118,6 +118,27 @@ def test_a_stop_asks_first_and_then_kills_and_removes_the_files(runtime: Process
     assert (tmp_path / "asked").read_text() == "asked\n"
     assert ending.codes == []
     wait_for(lambda: not list((tmp_path / "containers").iterdir()), "the container's folder to go")
+
+
+def test_a_signal_also_reaches_a_process_that_has_made_no_session_yet_and_is_no_error_for_one_that_is_gone() -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        init.signal_all(process.pid, signal.SIGTERM)
+        assert process.wait(5) == -signal.SIGTERM
+    init.signal_all(process.pid, signal.SIGTERM)
+
+
+def test_a_log_that_grows_too_long_keeps_its_last_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(init, "LOG_LIMIT", 4_000)
+    monkeypatch.setattr(init, "LOG_KEPT", 1_000)
+    log = init.Log(str(tmp_path / "log"))
+    for number in range(500):
+        log.write(b"line %d\n" % number)
+
+    kept = unstamped((tmp_path / "log").read_bytes()).decode().splitlines()
+
+    assert kept == [f"line {number}" for number in range(500 - len(kept), 500)]
+    assert 20 < len(kept) < 120
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
 def test_closing_the_runtime_kills_all(runtime: ProcessRuntime) -> None:

@@ -13,9 +13,9 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
+from loadme.azure.storage import Account
+from loadme.azure.storage.queues import MAX_DELAY, AzureQueues, Queues
 from loadme.errors import Terminal, Unavailable
-from loadme.storage import Account
-from loadme.storage.queues import MAX_DELAY, AzureQueues, Queues
 from tests.fakes.queues import FakeQueues
 
 

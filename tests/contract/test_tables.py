@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from loadme.azure.storage import Account
+from loadme.azure.storage.tables import ANY, MAX_BODY, AzureTables, Row, Tables
 from loadme.errors import Conflict, Terminal, Unavailable
-from loadme.storage import Account
-from loadme.storage.tables import ANY, MAX_BODY, AzureTables, Row, Tables
 from tests.fakes.tables import FakeTables
 
 

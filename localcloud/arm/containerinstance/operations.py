@@ -9,6 +9,8 @@ from typing import Any
 from localcloud.arm.containerinstance.group import ContainerGroup
 from localcloud.arm.ids import timestamp
 
+KEPT = 1_000  # operations; far more than there can be containers at once
+
 
 @dataclass(frozen=True)
 class _Operation:
@@ -18,10 +20,12 @@ class _Operation:
 
 class Operations:
     def __init__(self) -> None:
-        self._operations: dict[str, _Operation] = {}
+        self._operations: dict[str, _Operation] = {}  # the oldest first
 
     def begin(self, group: ContainerGroup, key: str, now: datetime) -> str:
         self._operations[key] = _Operation(group, now)
+        if len(self._operations) > KEPT:
+            del self._operations[next(iter(self._operations))]
         return key
 
     def show(self, key: str) -> dict[str, Any] | None:

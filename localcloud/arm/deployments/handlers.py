@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
 
 _NAME = re.compile(r"[-\w.()]{1,64}", re.ASCII)
+_KEPT_RESULTS = 1_000
 _FILTER = re.compile(r"provisioningState eq '(\w+)'")
 _PROPERTIES = {"mode", "template", "templateLink", "parameters", "debugSetting", "expressionEvaluationOptions"}
 
@@ -111,6 +112,8 @@ class Deployments:
             raise errors.active_delete(name)
         job = guid(self._state.random).replace("-", "")
         self._results[job] = deployment
+        if len(self._results) > _KEPT_RESULTS:
+            del self._results[next(iter(self._results))]
         if not deployment.deleting:
             deployment.deleting = True
             self._state.clock.call_later(self._state.settings.latencies.forget, lambda: self._forget(deployment))
