@@ -7,6 +7,7 @@ import azure.functions as func
 from loadme import __version__
 from loadme import app as loadme_app
 from loadme import triggers as t
+from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.handlers import callback as callbacks
 from loadme.handlers import queries, scheduled
 from loadme.handlers.advance_run import advance_run as advance
@@ -16,7 +17,6 @@ from loadme.handlers.launch_step import launch_step as launch
 from loadme.handlers.patrol import patrol as look_after
 from loadme.handlers.start import find
 from loadme.handlers.start import start as start_run
-from loadme.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.services import Services
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -29,7 +29,7 @@ def start(req: func.HttpRequest) -> func.HttpResponse:
 
     def answer(services: Services) -> func.HttpResponse:
         run = start_run(services, t.start_of(req))
-        return t.json(202, queries.get_run(services, run.id), {"Location": f"/api/runs/{run.id}"})
+        return t.json(202, queries.show_run(services, run, {}), {"Location": f"/api/runs/{run.id}"})
 
     return t.respond(answer)
 
@@ -74,7 +74,7 @@ def get_logs(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("health", methods=["GET"])
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """GET /api/health"""
-    return t.respond(lambda services: t.cached(req, queries.health(services, __version__)))
+    return t.respond_health(lambda services: t.cached(req, queries.health(services, __version__)))
 
 
 # A container has no function key: its attempt's token is checked by the handler, before anything else.

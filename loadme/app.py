@@ -17,6 +17,7 @@ from loadme.azure.storage import Account
 from loadme.azure.storage.blobs import AzureBlobs
 from loadme.azure.storage.queues import AzureQueues
 from loadme.azure.storage.tables import AzureTables
+from loadme.definitions.names import PREFIX
 from loadme.definitions.workflow_files import Catalogue, load_folder
 from loadme.services import Services
 from loadme.settings import Settings
@@ -34,7 +35,8 @@ _lock = threading.Lock()
 @cache
 def catalogue() -> Catalogue:
     """The workflow files of this deployment. Never raises: a broken file is reported and takes down only itself."""
-    found = load_folder(Path(FOLDER, os.environ.get("LOADME_WORKFLOWS") or "workflows"))
+    prefix = os.environ.get("LOADME_VARIABLE_PREFIX") or PREFIX
+    found = load_folder(Path(FOLDER, os.environ.get("LOADME_WORKFLOWS") or "workflows"), prefix)
     for one in found.broken:
         log.warning("broken-workflow", file=one.file, problems="; ".join(str(problem) for problem in one.problems))
     return found

@@ -9,6 +9,7 @@
     │   ├── Conflict           somebody else changed the entity first (an ETag did not match, or it exists already)
     │   └── Unavailable        an outside service answered late, with an error of its own, or not at all
     └── Absent                 what was asked for does not exist
+        └── RunAbsent          the run of a message or a request does not exist
 
 Anything else that is raised is a bug: the queue tries again and at last moves the message to the poison queue.
 """
@@ -79,3 +80,7 @@ class Unavailable(Retryable):
 
 class Absent(LoadmeError):
     """What was asked for does not exist."""
+
+
+class RunAbsent(Absent):
+    """There is no such run: it was deleted, or its start was cut before anybody was told of it."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadme.core.policies import Policy
+from loadme.definitions.names import PREFIX
 from loadme.errors import LoadmeError
 
 KEY_BYTES = 16
+KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 REQUIRED = ("LOADME_SUBSCRIPTION_ID", "LOADME_RESOURCE_GROUP", "LOADME_LOCATION", "LOADME_TEMPLATE_SPEC", "LOADME_TOKEN_KEYS")
 
 
@@ -46,7 +48,7 @@ class Settings:
     arm_endpoint: str = "https://management.azure.com"
     ca_file: str = ""
     workflows: Path
-    variable_prefix: str = "___"
+    variable_prefix: str = PREFIX
     files_container: str = "loadme-files"
     policy: Policy
 
@@ -80,7 +82,7 @@ def read(environment: Mapping[str, str], app_folder: Path) -> Settings:
         arm_endpoint=environment.get("LOADME_ARM_ENDPOINT", "https://management.azure.com"),
         ca_file=environment.get("LOADME_CA_FILE", ""),
         workflows=Path(app_folder, environment.get("LOADME_WORKFLOWS", "workflows")),
-        variable_prefix=environment.get("LOADME_VARIABLE_PREFIX", "___"),
+        variable_prefix=environment.get("LOADME_VARIABLE_PREFIX") or PREFIX,
         files_container=environment.get("LOADME_FILES_CONTAINER", "loadme-files"),
         policy=policy,
     )
@@ -111,15 +113,16 @@ def _public_url(environment: Mapping[str, str]) -> str:
 
 def _token_keys(text: str, problems: list[str]) -> dict[str, bytes]:
     keys = {}
-    for part in filter(None, text.split(",")):
+    for number, part in enumerate(text.split(","), 1) if text.strip() else ():
         kid, _, encoded = part.strip().partition(":")
         try:
-            keys[kid] = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            problems.append(f"LOADME_TOKEN_KEYS: the key {kid!r} is not base64")
-            continue
-        if not kid or len(keys[kid]) < KEY_BYTES:
-            problems.append(f"LOADME_TOKEN_KEYS: write each key as id:base64, with at least {KEY_BYTES} random bytes")
+            key = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            key = b""
+        # Never what it says: it may be the key that stands in the wrong place.
+        if not KEY_ID.fullmatch(kid) or len(key) < KEY_BYTES:
+            problems.append(f"LOADME_TOKEN_KEYS: key {number} must be id:base64: an id of letters, digits, - and _, and {KEY_BYTES} bytes")
+        keys[kid] = key
     return keys
 
 

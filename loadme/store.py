@@ -17,7 +17,7 @@ import msgspec
 from loadme.azure.storage.tables import Row, Tables
 from loadme.core.ids import newest_first
 from loadme.core.state import Item, Run
-from loadme.errors import Absent, Terminal
+from loadme.errors import RunAbsent, Terminal
 
 OPEN = "open"
 ALL = "all"
@@ -49,10 +49,10 @@ def item_row(step: str, item: int) -> str:
 
 
 def read_run(tables: Tables, run: str) -> StoredRun:
-    """The run. Raises Absent."""
+    """The run. Raises RunAbsent."""
     row = tables.read(run, "run")
     if row is None:
-        raise Absent(f"there is no run {run}")
+        raise RunAbsent(f"there is no run {run}")
     return StoredRun(run=_decode(row, Run), etag=row.etag)
 
 

@@ -31,7 +31,7 @@ class Loaded:
 
 
 def load(services: Services, run: str, *keys: ItemKey) -> Loaded:
-    """The run and those of the items that exist. Raises Absent if the run does not."""
+    """The run and those of the items that exist. Raises RunAbsent if the run does not."""
     stored = store.read_run(services.tables, run)
     found = [one for step, item in keys if (one := store.read_item(services.tables, run, step, item)) is not None]
     return Loaded(
@@ -89,14 +89,13 @@ def perform(services: Services, state: State, action: Action) -> None:
         services.tables.write([store.listing_row(state.run)])
     elif isinstance(action, RequestStep):
         given = keep_variables(services, state, action.step, action.item)
-        send(services, StepRequest(run=state.run.id, step=action.step, item=action.item, variables=given))
+        send(services, StepRequest(run=state.run.id, step=action.step, item=action.item, variables=given), action.delay)
     elif isinstance(action, Check):
         send(services, StepCheck(**_address(action.attempt), number=action.number), action.delay)
     elif isinstance(action, Advance):
         send(services, StepOutcome(**_address(action.attempt), outputs=action.outputs))
     elif isinstance(action, CleanUp):
-        # A container that has just reported ends a moment later: looked at too soon, it would only be looked at again.
-        send(services, StepCleanup(**_address(action.attempt)), services.settings.policy.cleanup_delay(1))
+        send(services, StepCleanup(**_address(action.attempt), number=action.number), action.delay)
 
 
 def send(services: Services, message: StepRequest | StepOutcome | StepCheck | StepCleanup, delay: float = 0.0, tries: int = 0) -> None:

@@ -13,8 +13,9 @@ import msgspec
 from loadme import app, log
 from loadme.core import bodies
 from loadme.core.messages import Envelope, Message, decode, encode
-from loadme.errors import Absent, BadMessage, Conflict, Rejected, Retryable
+from loadme.errors import Absent, BadMessage, Rejected, Retryable, RunAbsent, Terminal
 from loadme.handlers.callback import Call
+from loadme.handlers.give_up import give_up
 from loadme.handlers.queries import LogQuery, Query
 from loadme.handlers.start import Start
 from loadme.services import Services
@@ -39,12 +40,28 @@ def respond(answer: Callable[[Services], func.HttpResponse]) -> func.HttpRespons
         log.warning("unavailable", why=str(trouble))
         after = str(max(1, round(trouble.after)))
         return problem(503, "Not available now", "something that loadme needs did not answer: try again", headers={"Retry-After": after})
+    except Terminal as refused:
+        log.error("refused", why=str(refused))
+        return problem(500, "Not possible", str(refused))
     except BadSettings as wrong:
-        return problem(500, "The app is not set up", str(wrong))
+        # Not to the caller: the callback's routes are open to anybody.
+        log.error("settings", why=str(wrong))
+        return problem(
+            500, "The app is not set up", "settings of the function app are missing or wrong: its log and GET /api/health say which"
+        )
     except Exception:
         reference = uuid4().hex
         log.error("failed", reference=reference)
         return problem(500, "Internal error", f"this is a bug in loadme; the app's log has it under the reference {reference}")
+
+
+def respond_health(answer: Callable[[Services], func.HttpResponse]) -> func.HttpResponse:
+    """As `respond`, and says which settings are wrong: the caller has a key."""
+    try:
+        app.services()
+    except BadSettings as wrong:
+        return problem(500, "The app is not set up", str(wrong))
+    return respond(answer)
 
 
 def json(status: int, body: Any, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
@@ -119,8 +136,8 @@ def handle(services: Services, message: func.QueueMessage, act: Callable[[Servic
     """Handles one message.
 
     What is not available now makes the message come again later, as a new one, without spending its dequeue count: an outage must never
-    turn messages to poison. What cannot be read goes to the poison queue at once. Anything else that is raised is a bug: the host tries
-    again, and moves the message to the poison queue after maxDequeueCount tries.
+    turn messages to poison. What can never work ends the item with an explanation. What cannot be read goes to the poison queue at once.
+    Anything else that is raised is a bug: the host tries again, and moves the message to the poison queue after maxDequeueCount tries.
     """
     body = message.get_body()
     try:
@@ -129,11 +146,21 @@ def handle(services: Services, message: func.QueueMessage, act: Callable[[Servic
         _poison(services, kind, body, bad)
         return
     try:
-        act(services, envelope.message)
-    except Absent as gone:
+        _act(services, envelope.message, act)
+    except RunAbsent as gone:
         log.warning("message-without-run", what=kind.__name__, why=str(gone))
     except Retryable as trouble:
         _again(services, envelope, trouble)
+
+
+def _act(services: Services, message: Message, act: Callable[[Services, Any], None]) -> None:
+    try:
+        act(services, message)
+    except RunAbsent:
+        raise
+    except (Terminal, Absent) as refused:
+        log.error("message-refused", what=type(message).__name__, run=message.run, why=str(refused))
+        give_up(services, message, refused)
 
 
 def _decoded(body: bytes, kind: type) -> Envelope:
@@ -145,9 +172,7 @@ def _decoded(body: bytes, kind: type) -> Envelope:
 
 def _again(services: Services, envelope: Envelope, trouble: Retryable) -> None:
     message: Message = envelope.message
-    delay = (
-        0.0 if isinstance(trouble, Conflict) else min(max(trouble.after, 2.0 ** min(envelope.tries, 6)), max(LONGEST_WAIT, trouble.after))
-    )
+    delay = max(1.0, trouble.after, min(2.0 ** min(envelope.tries, 6), LONGEST_WAIT))
     log.warning("message-again", what=type(message).__name__, run=message.run, tries=envelope.tries, delay=delay, why=str(trouble))
     # Jitter on top of the asked-for delay, so that what failed together does not come back together.
     jitter = delay / 2 * int.from_bytes(services.random_bytes(2), "big") / 65536

@@ -1,58 +1,121 @@
-"""`loadme validate`: workflow files without any function app."""
+"""`loadme validate`: workflow files, and the image map beside them, without any function app."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
+from loadme.cli import image_map
 from loadme.cli.errors import Trouble
-from loadme.definitions.problems import Problem
-from loadme.definitions.workflow_files import Catalogue, catalogue, load_folder
+from loadme.definitions.definition import Workflow
+from loadme.definitions.problems import Problem, closest
+from loadme.definitions.scopes import doubts
+from loadme.definitions.workflow_files import SUFFIXES, Catalogue, catalogue, load_folder
 
 FOLDER = Path("workflows")
+CHECKOUT = "host.json"  # every function app has one, beside its workflows
 
 
-def validate(paths: Iterable[Path]) -> dict[str, Any]:
-    """Every file of every path: `{"workflows": [names], "broken": [{"file", "errors": [{path, message, hint}]}]}`."""
-    names: list[str] = []
-    broken: list[dict[str, Any]] = []
-    for path in paths:
-        found = _catalogue(path)
-        names += found.workflows
-        parent = path if path.is_dir() else Path()
-        broken += [{"file": str(parent / one.file), "errors": [_error(problem) for problem in one.problems]} for one in found.broken]
-    return {"workflows": names, "broken": broken}
+class _Found(Struct, frozen=True):
+    """What is at a path; `folder` is where its files lie."""
+
+    folder: Path
+    catalogue: Catalogue
+
+    def file_of(self, workflow: str) -> str:
+        return str(self.folder / self.catalogue.files[workflow])
 
 
-def _catalogue(path: Path) -> Catalogue:
-    """What is in a folder or a file. Raises Trouble when there is nothing to check."""
+def validate(paths: Sequence[Path]) -> dict[str, Any]:
+    """Every file of every path, the folder of workflows if there is none:
+    `{"workflows": [names], "broken": [{"file", "errors": [{path, message, hint}]}], "warnings": [as broken]}`."""
+    found = [_found(path) for path in paths or (_folder(),)]
+    maps = {folder: image_map.read(folder / image_map.FILE) for one in found if (folder := one.folder) if _has_map(folder)}
+    broken = [_entry(str(one.folder / bad.file), bad.problems) for one in found for bad in one.catalogue.broken]
+    broken += [_entry(str(folder / image_map.FILE), problems) for folder, (_, problems) in maps.items() if problems]
+    warnings = [
+        _entry(one.file_of(name), doubted)
+        for one in found
+        for name, workflow in one.catalogue.workflows.items()
+        if (doubted := [*doubts(workflow), *_unmapped(workflow, maps.get(one.folder, (None, []))[0])])
+    ]
+    return {"workflows": [name for one in found for name in one.catalogue.workflows], "broken": broken, "warnings": warnings}
+
+
+def _has_map(folder: Path) -> bool:
+    return (folder / image_map.FILE).is_file()
+
+
+def _unmapped(workflow: Workflow, known: image_map.ImageMap | None) -> Iterator[Problem]:
+    return image_map.unknown(workflow, known) if known is not None else iter(())
+
+
+def _folder() -> Path:
+    """The folder `workflows` of the working directory, or of the checkout that it is in. Raises Trouble."""
+    here = Path.cwd()
+    if FOLDER.is_dir():
+        return FOLDER
+    for above in here.parents:
+        if (above / CHECKOUT).is_file() and (above / FOLDER).is_dir():
+            return Path(os.path.relpath(above / FOLDER))
+    raise Trouble(f"{FOLDER} does not exist here, nor in a checkout above: name a workflow file or a folder of them")
+
+
+def _found(path: Path) -> _Found:
+    """What is in a folder, in a file, or in the file of a workflow that is named. Raises Trouble when there is nothing to check."""
     if not path.exists():
-        raise Trouble(f"{path} does not exist: name a workflow file or a folder of them")
+        return _named(path)
     if path.is_dir():
         found = load_folder(path)
         if not found.workflows and not found.broken:
             raise Trouble(f"there is no workflow file (*.yaml, *.yml, *.json) in {path}")
-        return found
+        return _Found(path, found)
     try:
-        return catalogue({str(path): path.read_bytes()})
+        return _Found(path.parent, catalogue({path.name: path.read_bytes()}))
     except OSError as error:
         raise Trouble(f"{path} cannot be read: {error.strerror}") from error
 
 
+def _named(path: Path) -> _Found:
+    """The workflow of that name in the folder of workflows; a broken file goes by its own name."""
+    name = str(path)
+    if path.parent != Path() or path.suffix.lower() in SUFFIXES:
+        raise Trouble(f"{path} does not exist: name a workflow file, a folder of them, or a workflow")
+    folder = _folder()
+    whole = load_folder(folder)
+    if name in whole.workflows:
+        return _Found(folder, Catalogue(workflows={name: whole.workflows[name]}, files=whole.files))
+    bad = tuple(one for one in whole.broken if Path(one.file).stem == name)
+    if bad:
+        return _Found(folder, Catalogue(broken=bad))
+    like = closest(name, [*whole.workflows, *(Path(one.file).stem for one in whole.broken)])
+    raise Trouble(f"{name} does not exist, and {folder} has no workflow of that name" + (f": did you mean {like}?" if like else ""))
+
+
+def _entry(file: str, problems: Iterable[Problem]) -> dict[str, Any]:
+    return {"file": file, "errors": [_error(problem) for problem in problems]}
+
+
 def _error(problem: Problem) -> dict[str, str]:
-    return {"path": problem.path, "message": problem.message, "hint": problem.hint}
+    words = {"path": problem.path, "message": problem.message}
+    return {**words, "hint": problem.hint} if problem.hint else words
 
 
 def lines(report: dict[str, Any]) -> list[str]:
     """The report for people: a line for each problem, then the count of what is fine."""
     texts = [_line(broken["file"], error) for broken in report["broken"] for error in broken["errors"]]
+    texts += [_line(doubted["file"], error, "warning: ") for doubted in report["warnings"] for error in doubted["errors"]]
     fine, bad = len(report["workflows"]), len(report["broken"])
     texts.append(f"{fine} workflow is fine" if fine == 1 else f"{fine} workflows are fine")
     texts += [f"{bad} {'file is' if bad == 1 else 'files are'} broken"] if bad else []
     return texts
 
 
-def _line(file: str, error: dict[str, str]) -> str:
+def _line(file: str, error: dict[str, str], what: str = "") -> str:
     place = f"{file}:{error['path']}" if error["path"] else file
-    return f"{place}: {error['message']}" + (f" ({error['hint']})" if error["hint"] else "")
+    hint = f" ({error['hint']})" if error.get("hint") else ""
+    return f"{place}: {what}{error['message']}{hint}"

@@ -8,7 +8,7 @@ import msgspec
 
 from loadme.errors import Rejected
 
-LIMIT = 1024 * 1024
+LIMIT = 1_000_000
 """Bytes. Larger data goes to the run's files folder, its name into a variable."""
 
 CHUNKED = (

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from loadme.core.ids import AttemptId
-from loadme.core.policies import Policy
-from loadme.core.state import OPEN_STEP, Attempt, Error, Item, Outcome, OutcomeStatus, Progress, Run, StepState, Value
+from loadme.core.policies import OVERDUE, Policy
+from loadme.core.state import OPEN_STEP, Attempt, Item, Outcome, OutcomeStatus, Progress, Run, StepState, Value
 from loadme.definitions.definition import Workflow
 
 ItemKey = tuple[str, int]
-OVERDUE = timedelta(minutes=2)
-"""A check that is this late was lost with its message."""
+SHORT = 500
+"""Characters of a message where there are many of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +41,16 @@ class Launch:
     item: int
     variables: Value
     timeout: float
+    claim: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """The handler that had claimed the launch could not deploy and will not try again: anybody may."""
+    """The handler that had claimed the launch could not deploy now, and says why; anybody may try `after` seconds from now."""
 
     attempt: AttemptId
+    why: str
+    after: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,7 @@ class Checked:
     attempt: AttemptId
     number: int
     started_at: datetime | None = None
+    is_deployed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +87,15 @@ class Progressed:
 
     attempt: AttemptId
     progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanupTried:
+    """Pass `number` of cleanup is over and something was left; the next one comes after `delay` seconds."""
+
+    attempt: AttemptId
+    number: int
+    delay: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,15 +113,16 @@ class Cleaned:
     attempt: AttemptId
 
 
-Event = Launch | Decline | Release | Report | Checked | Progressed | Apply | Cleaned
+Event = Launch | Decline | Release | Report | Checked | Progressed | Apply | CleanupTried | Cleaned
 
 
 @dataclass(frozen=True)
 class RequestStep:
-    """Send a StepRequest for this item."""
+    """Send a StepRequest for this item, after `delay` seconds."""
 
     step: str
     item: int
+    delay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,9 +144,11 @@ class Advance:
 
 @dataclass(frozen=True)
 class CleanUp:
-    """Send a StepCleanup for this attempt."""
+    """Send a StepCleanup for this attempt, after `delay` seconds."""
 
     attempt: AttemptId
+    number: int
+    delay: float
 
 
 @dataclass(frozen=True)
@@ -164,7 +180,9 @@ def decide(state: State, event: Event, now: datetime, policy: Policy) -> State:
     if isinstance(event, Cleaned):
         return _with_item(state, replace(item, attempt=replace(item.attempt, cleanup="done")))
     if isinstance(event, Release):
-        return _with_item(state, replace(item, attempt=replace(item.attempt, claimed_at=None)))
+        return _with_item(state, _released(item, event, now))
+    if isinstance(event, CleanupTried):
+        return _with_item(state, _tried(item, event, now))
     return _with_item(state, _observed(item, event, now))
 
 
@@ -188,7 +206,7 @@ def check_delay(item: Item, number: int, timeout: float, now: datetime, policy: 
     if item.attempt.started_at is None:
         return delay
     left = (item.attempt.started_at - now).total_seconds() + timeout
-    return max(1.0, min(delay, left + 1.0))
+    return min(delay, left + 1.0) if left > 0 else delay
 
 
 def _launch(state: State, event: Launch, now: datetime, policy: Policy) -> State:
@@ -198,13 +216,16 @@ def _launch(state: State, event: Launch, now: datetime, policy: Policy) -> State
             return state
         attempt_id = AttemptId(state.run.id, event.step, event.item, 1)
         expires = policy.token_expiry(now, event.timeout)
-        attempt = Attempt(group=str(attempt_id), launched_at=now, claimed_at=now, expires_at=expires)
+        attempt = Attempt(group=str(attempt_id), launched_at=now, claim=event.claim, claimed_at=now, expires_at=expires)
         return _with_item(state, Item(run=state.run.id, step=event.step, item=event.item, variables=event.variables, attempt=attempt))
-    if item.outcome is not None or item.attempt.status != "launching" or policy.is_claimed(item.attempt.claimed_at, now):
+    attempt = item.attempt
+    is_over = item.outcome is not None or attempt.is_deployed or attempt.status != "launching"
+    if is_over or policy.is_claimed(attempt.claimed_at, now) or (attempt.due_at is not None and now < attempt.due_at):
         return state
     # Nothing was deployed so far, so the attempt's clocks start anew.
     expires = policy.token_expiry(now, event.timeout)
-    return _with_item(state, replace(item, attempt=replace(item.attempt, launched_at=now, claimed_at=now, expires_at=expires)))
+    claimed = replace(attempt, launched_at=now, claim=event.claim, claimed_at=now, due_at=None, expires_at=expires)
+    return _with_item(state, replace(item, attempt=claimed))
 
 
 def _decline(state: State, event: Decline, now: datetime) -> State:
@@ -226,6 +247,19 @@ def _reported(item: Item, outcome: Outcome) -> Item:
     return replace(item, outcome=outcome, attempt=replace(item.attempt, status=status, ended_at=outcome.at, cleanup="wanted"))
 
 
+def _released(item: Item, event: Release, now: datetime) -> Item:
+    due = now + timedelta(seconds=event.after)
+    attempt = replace(item.attempt, claim="", claimed_at=None, waiting=event.why, due_at=due, tries=item.attempt.tries + 1)
+    return replace(item, attempt=attempt)
+
+
+def _tried(item: Item, event: CleanupTried, now: datetime) -> Item:
+    if event.number <= item.attempt.cleanups:
+        return item
+    due = now + timedelta(seconds=event.delay)
+    return replace(item, attempt=replace(item.attempt, cleanups=event.number, cleanup_at=due))
+
+
 def _observed(item: Item, event: Checked | Progressed, now: datetime) -> Item:
     if item.outcome is not None:
         return item
@@ -235,7 +269,9 @@ def _observed(item: Item, event: Checked | Progressed, now: datetime) -> Item:
         return item
     started = item.attempt.started_at or event.started_at
     status = "running" if started else item.attempt.status
-    return replace(item, attempt=replace(item.attempt, checks=event.number, checked_at=now, started_at=started, status=status))
+    deployed = item.attempt.is_deployed or event.is_deployed
+    seen = replace(item.attempt, checks=event.number, checked_at=now, started_at=started, status=status, is_deployed=deployed)
+    return replace(item, attempt=replace(seen, waiting="") if deployed else seen)
 
 
 def _apply(state: State, event: Apply, now: datetime) -> State:
@@ -252,7 +288,8 @@ def _apply(state: State, event: Apply, now: datetime) -> State:
 def _step_after(step: StepState, outcome: Outcome, name: str) -> StepState:
     if step.status not in OPEN_STEP:
         return step
-    error: Error | None = replace(outcome.error, step=name) if outcome.error else None
+    # The run's row has a limit, and may have 500 steps that failed: the whole error is with the item.
+    error = outcome.error and replace(outcome.error, step=name, message=outcome.error.message[:SHORT], details=(), log=())
     status = "failed" if outcome.status == "timed_out" else outcome.status
     return replace(step, status=status, ended_at=outcome.at, outputs=outcome.outputs, error=error)
 
@@ -298,14 +335,23 @@ def _ended(run: Run, now: datetime) -> Run:
 
 def _item_due(item: Item, now: datetime, policy: Policy) -> tuple[Action, ...]:
     attempt = item.attempt
-    if item.outcome is not None and not item.applied:
-        return (Advance(item.attempt_id, item.outcome.outputs),)
     if item.outcome is not None:
-        return (CleanUp(item.attempt_id),) if attempt.cleanup == "wanted" else ()
+        advance = () if item.applied else (Advance(item.attempt_id, item.outcome.outputs),)
+        return (*advance, *(_cleanup_due(item, now, policy) if attempt.cleanup == "wanted" else ()))
     if attempt.checks == 0:
         return (Check(item.attempt_id, 1, policy.check_delay(1)),)
     expected = (attempt.checked_at or attempt.launched_at) + timedelta(seconds=policy.check_delay(attempt.checks + 1))
-    return (Check(item.attempt_id, attempt.checks + 1, 0.0),) if now > expected + OVERDUE else ()
+    check = (Check(item.attempt_id, attempt.checks + 1, 0.0),) if now > expected + OVERDUE else ()
+    is_late = attempt.due_at is not None and now > attempt.due_at + OVERDUE
+    return (*check, *((RequestStep(item.step, item.item),) if is_late else ()))
+
+
+def _cleanup_due(item: Item, now: datetime, policy: Policy) -> tuple[Action, ...]:
+    number = item.attempt.cleanups + 1
+    if item.attempt.cleanup_at is None:
+        # A container that has just reported ends a moment later: looked at too soon, it would only be looked at again.
+        return (CleanUp(item.attempt_id, number, policy.cleanup_delay(number)),)
+    return (CleanUp(item.attempt_id, number, 0.0),) if now > item.attempt.cleanup_at + OVERDUE else ()
 
 
 def _with_item(state: State, item: Item) -> State:

@@ -13,6 +13,7 @@ import msgspec
 MARKED = re.compile(r"^::(\{.*\})::\s*$", re.MULTILINE)
 FAILURES = ("failed", "exit_code", "outputs")
 """What the work may say of itself; the other kinds are for loadme to find."""
+TOKEN = re.compile(r"v1\.[A-Za-z0-9_-]{1,32}\.[0-9]{1,12}\.[A-Za-z0-9_-]{43}")
 TAIL_LINES = 20
 TAIL_WIDTH = 500
 OVERLAP = 64 * 1024
@@ -24,7 +25,7 @@ def _marked(log: str) -> list[dict[str, Any]]:
     for match in MARKED.finditer(log):
         try:
             value = msgspec.json.decode(match[1])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             continue
         if isinstance(value, dict):
             found.append(value)
@@ -51,9 +52,14 @@ def outputs(log: str) -> dict[str, Any]:
     return found
 
 
+def masked(log: str) -> str:
+    """The log without attempt tokens: a container that prints its environment must not publish one."""
+    return TOKEN.sub("v1.***", log)
+
+
 def tail(log: str, lines: int = TAIL_LINES) -> tuple[str, ...]:
     """The last lines, without the runner's own and without control characters, each cut to 500 characters."""
-    kept = [line for line in log.splitlines() if line.strip() and not line.startswith('::{"loadme"')]
+    kept = [line for line in masked(log).splitlines() if line.strip() and not line.startswith('::{"loadme"')]
     return tuple(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", line)[:TAIL_WIDTH] for line in kept[-lines:])
 
 

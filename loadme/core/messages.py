@@ -63,7 +63,6 @@ class StepCleanup(Struct, frozen=True, kw_only=True, tag_field="type", tag=True,
 
 
 Message = StepRequest | StepOutcome | StepCheck | StepCleanup
-QUEUES = tuple(kind.queue for kind in (StepRequest, StepOutcome, StepCheck, StepCleanup))
 
 
 class Envelope(Struct, frozen=True, kw_only=True):

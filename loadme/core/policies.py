@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from loadme.core.state import Attempt
+
 START_ALLOWANCE = 30 * 60.0
 """From the launch to the container's own start; ACI itself gives up provisioning after 30 minutes."""
 
@@ -15,8 +17,19 @@ GRACE = 10 * 60.0
 LOG_WAIT = 30.0
 """How long cleanup waits for a container that has reported to end by itself, so that its last lines are saved."""
 
+LOG_PATIENCE = 5 * 60.0
+"""How long cleanup goes on trying to read a log before it deletes the container group without it."""
+
 VANISHED = 60.0
 """A GET right after a PUT may be 404; after this long it means that the group is gone."""
+
+
+UNREADABLE = 60.0
+"""How long after its end a container's log may be out of reach before its exit code alone is believed."""
+
+
+OVERDUE = timedelta(minutes=2)
+"""A message that is this late was lost."""
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -42,6 +55,11 @@ class Policy(Struct, frozen=True, kw_only=True):
     def is_claimed(self, claimed_at: datetime | None, now: datetime) -> bool:
         """Whether nobody else may PUT yet."""
         return self.claim_left(claimed_at, now) > 0
+
+    def is_launching(self, attempt: Attempt, now: datetime) -> bool:
+        """Whether somebody is about to PUT, or a request to do so is on its way."""
+        is_waiting = attempt.due_at is not None and now < attempt.due_at + OVERDUE
+        return is_waiting or self.is_claimed(attempt.claimed_at, now)
 
     def deadline(self, launched_at: datetime, timeout: float) -> datetime:
         """When the attempt is over at the latest."""

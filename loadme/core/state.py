@@ -68,19 +68,30 @@ class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One try. `claimed_at` is when a handler took it upon itself to deploy, None once it gave that up; `checks` counts the checks done."""
+    """One try.
+
+    `claim` and `claimed_at` say which handler took it upon itself to deploy, and when; both are empty once it gave that up, and `waiting`
+    and `due_at` say why and until when. `is_deployed` is set once ARM was seen to know of it. `checks` and `cleanups` count what is done.
+    """
 
     number: int = 1
     status: AttemptStatus = "launching"
     group: str = ""
     launched_at: datetime
+    claim: str = ""
     claimed_at: datetime | None = None
+    waiting: str = ""
+    due_at: datetime | None = None
+    tries: int = 0
+    is_deployed: bool = False
     expires_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
     checks: int = 0
     checked_at: datetime | None = None
     cleanup: Cleanup = "none"
+    cleanups: int = 0
+    cleanup_at: datetime | None = None
     progress: Progress | None = None
 
 

@@ -50,14 +50,21 @@ def fill(declared: Iterable[TemplateParameter], request: GroupRequest) -> dict[s
             "give it a default, or rename it to one of " + ", ".join(sorted(known)),
             code="TemplateParameter",
         )
-    lost = [
-        need for need, asked in (("command", bool(request.command)), ("environment", True), ("image", True)) if asked and need not in names
-    ]
+    lost = [need for need in _needs(request) if need not in names]
     if lost:
-        raise Terminal(
-            f"the template spec has no parameter {lost[0]!r}, which this step needs: add it to the template", code="TemplateParameter"
-        )
+        message = f"the template spec has no parameter {lost[0]!r}, which this step needs: add it to the template"
+        raise Terminal(message, code="TemplateParameter")
+    readable = [one.name for one in parameters if one.name.lower() == "environment" and one.type.lower() != "secureobject"]
+    if readable:
+        message = f"the template spec's parameter {readable[0]!r} must be a secureObject: it holds a token, and would stay readable"
+        raise Terminal(message, code="TemplateParameter")
     return {parameter.name: known[parameter.name.lower()] for parameter in parameters if parameter.name.lower() in known}
+
+
+def _needs(request: GroupRequest) -> tuple[str, ...]:
+    """What the template must be able to express; without `name` and `tags` a container group could not be found again."""
+    asked = {"command": request.command, "identity": request.identity, "registryserver": request.registry_server}
+    return ("name", "image", "environment", "cpu", "memory", "tags", *(need for need, value in asked.items() if value))
 
 
 def _values(request: GroupRequest) -> dict[str, Any]:

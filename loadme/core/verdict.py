@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from loadme.core import loglines
 from loadme.core.arm import ArmError, ContainerState, Deployment, Group
-from loadme.core.policies import VANISHED, Policy
+from loadme.core.policies import UNREADABLE, VANISHED, Policy
 from loadme.core.state import Attempt, Error
 
 HINTS = {
@@ -50,9 +50,10 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """Not over yet. `started_at` is the container's own start."""
+    """Not over yet. `started_at` is the container's own start; `is_deployed` if ARM knows of it."""
 
     started_at: datetime | None = None
+    is_deployed: bool = False
 
 
 class NotLaunched(Struct, frozen=True):
@@ -63,6 +64,8 @@ class Succeeded(Struct, frozen=True, kw_only=True):
     """The work says or shows that it succeeded; `outputs` are as it gave them, unchecked."""
 
     outputs: Mapping[str, Any]
+    log: tuple[str, ...] = ()
+    exit_code: int | None = None
 
 
 class Failed(Struct, frozen=True, kw_only=True):
@@ -90,52 +93,59 @@ def judge(attempt: Attempt, seen: Observation, timeout: float, reads_log: bool, 
     """What the observation means; `timeout` in seconds; `reads_log` if the step has `outputs_from: log`."""
     container = own_container(attempt, seen.group)
     if container is not None and container.state == "Terminated":
-        return _ended(attempt, container, seen.log or "", reads_log)
-    if container is not None and container.state == "Running":
-        return _running(container, timeout, now)
+        return _ended(attempt, container, seen.log, reads_log, now)
+    started = attempt.started_at or (container.started_at if container and container.state == "Running" else None)
+    if started is not None and now > started + timedelta(seconds=timeout):
+        return Failed(error=_timed_out(container, timeout), timed_out=True)
+    if seen.group is None and (attempt.is_deployed or attempt.started_at) and seen.deployment is None:
+        return Failed(error=_error("infrastructure", "the container group and its deployment are gone: somebody deleted them", ()))
+    if started is not None and seen.group is not None:
+        return Waiting(started_at=started, is_deployed=True)
+    return _unstarted(attempt, seen, now, policy)
+
+
+def _unstarted(attempt: Attempt, seen: Observation, now: datetime, policy: Policy) -> Verdict:
     if seen.deployment is not None and seen.deployment.state in ("Failed", "Canceled"):
         return Failed(error=_deployment_error(seen.deployment))
-    if seen.group is None:
-        return _no_group(attempt, seen.deployment, now, policy)
-    if seen.group.state == "Stopped":
+    if seen.group is None and seen.deployment is None:
+        return Waiting() if policy.is_launching(attempt, now) else NotLaunched()
+    if seen.group is None and seen.deployment is not None and seen.deployment.state == "Succeeded":
+        return _vanished(attempt, now)
+    if seen.group is not None and seen.group.state == "Stopped":
         return Failed(error=_error("infrastructure", "the container group was stopped by somebody else", seen.group.events))
-    return _not_started(attempt, seen.group, now, policy)
-
-
-def _running(container: ContainerState, timeout: float, now: datetime) -> Verdict:
-    if container.started_at is not None and now > container.started_at + timedelta(seconds=timeout):
-        message = f"the container was still running {timeout:g} s after its start, which is the step's timeout"
-        hint = "give the step a longer `timeout`, or find out from the log where it hangs"
-        return Failed(error=Error(kind="timed_out", message=message, details=container.events, hint=hint), timed_out=True)
-    return Waiting(started_at=container.started_at)
-
-
-def _no_group(attempt: Attempt, deployment: Deployment | None, now: datetime, policy: Policy) -> Verdict:
-    if deployment is None:
-        return Waiting() if policy.is_claimed(attempt.claimed_at, now) else NotLaunched()
-    vanished = deployment.state == "Succeeded" and now > attempt.launched_at + timedelta(seconds=VANISHED)
-    if vanished:
-        message = "the container group is gone although its deployment succeeded: somebody deleted it while it was at work"
-        return Failed(error=_error("infrastructure", message, ()))
-    return _not_started(attempt, None, now, policy)
-
-
-def _not_started(attempt: Attempt, group: Group | None, now: datetime, policy: Policy) -> Verdict:
     if now <= attempt.launched_at + timedelta(seconds=policy.start_allowance):
-        return Waiting()
+        return Waiting(is_deployed=True)
     message = f"the container had not started {policy.start_allowance:g} s after its launch"
-    return Failed(error=_error("infrastructure", message, tuple(_events(group))))
+    return Failed(error=_error("infrastructure", message, tuple(_events(seen.group))))
 
 
-def _ended(attempt: Attempt, container: ContainerState, log: str, reads_log: bool) -> Verdict:
+def _vanished(attempt: Attempt, now: datetime) -> Verdict:
+    if now <= attempt.launched_at + timedelta(seconds=VANISHED):
+        return Waiting(is_deployed=True)
+    message = "the container group is gone although its deployment succeeded: somebody deleted it while it was at work"
+    return Failed(error=_error("infrastructure", message, ()))
+
+
+def _timed_out(container: ContainerState | None, timeout: float) -> Error:
+    message = f"the container had not ended {timeout:g} s after its start, which is the step's timeout"
+    hint = "give the step a longer `timeout`, or find out from the log where it hangs"
+    return Error(kind="timed_out", message=message, details=container.events if container else (), hint=hint)
+
+
+def _ended(attempt: Attempt, container: ContainerState, log: str | None, reads_log: bool, now: datetime) -> Verdict:
+    if log is None and now <= (container.finished_at or now) + timedelta(seconds=UNREADABLE):
+        # The log may hold a verdict, and that counts before the exit code.
+        return Waiting(started_at=container.started_at, is_deployed=True)
+    log = log or ""
     said = loglines.verdict(log, attempt.group)
     tail = loglines.tail(log)
     if said is not None and said.get("status") == "succeeded":
-        return Succeeded(outputs=said.get("outputs") or {})
+        given = said.get("outputs")
+        return Succeeded(outputs=given if isinstance(given, dict) else {}, log=tail, exit_code=container.exit_code)
     if said is not None and said.get("status") == "failed":
         return Failed(error=_said_failure(said, container, tail))
     if container.exit_code == 0:
-        return Succeeded(outputs=loglines.outputs(log) if reads_log else {})
+        return Succeeded(outputs=loglines.outputs(log) if reads_log else {}, log=tail, exit_code=0)
     return Failed(error=_exit_error(container, tail))
 
 

@@ -36,13 +36,21 @@ def check(expression: str) -> None:
     """Raise a ValueError that names the wrong field and what it allows."""
     texts = expression.split()
     if len(texts) == len(_FIELDS) - 1:
-        raise ValueError(f"`{expression}` has five fields, NCRONTAB has six: put the second in front, `0 {expression}`")
+        raise ValueError(_five_fields(expression))
     if len(texts) != len(_FIELDS):
         raise ValueError(f"`{expression}` is not NCRONTAB, which has six fields: second minute hour day month day-of-week")
     values = [_values(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
     days, months = values[3], values[4]
     if all(min(days) > _LONGEST[month - 1] for month in months):
         raise ValueError(f"`{expression}` never fires: no month in its month field has a day {min(days)}")
+
+
+def _five_fields(expression: str) -> str:
+    try:
+        check(f"0 {expression}")
+    except ValueError as error:
+        return f"`{expression}` has five fields, NCRONTAB has six, the second comes first; with a 0 in front it is still wrong: {error}"
+    return f"`{expression}` has five fields, NCRONTAB has six: put the second in front, `0 {expression}`"
 
 
 def previous(expression: str, moment: datetime) -> datetime:

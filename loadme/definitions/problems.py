@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 from msgspec import Struct
 
+LONGEST_COMPARED = 100  # comparing takes time with the square of the length, and a caller chooses the name
+
 
 class Problem(Struct, frozen=True, order=True):
     """`path` is like `steps.convert.needs[0]`; `hint` may be empty."""
@@ -24,8 +26,9 @@ class Problem(Struct, frozen=True, order=True):
         return Problem(join(path, self.path), self.message, self.hint)
 
     def as_error(self) -> dict[str, str]:
-        """The form that problem+json carries in `errors`."""
-        return {"field": printable(self.path), "message": printable(self.message), "hint": printable(self.hint)}
+        """The form that problem+json carries in `errors`; without a `hint` where there is none."""
+        words = {"field": printable(self.path), "message": printable(self.message)}
+        return {**words, "hint": printable(self.hint)} if self.hint else words
 
 
 def printable(text: str) -> str:
@@ -41,9 +44,15 @@ def join(path: str, rest: str) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names the known word most like `name`, or lists all of them when there are few; empty otherwise."""
     words = list(known)
-    if len(name) > 100:  # comparing takes time with the square of the length, and a caller chooses the name
-        return ""
+    if like := closest(name, words):
+        return f"did you mean `{like}`?"
+    return f"known here: {', '.join(words)}" if 0 < len(words) <= 12 and len(name) <= LONGEST_COMPARED else ""
+
+
+def closest(name: str, words: Iterable[str]) -> str | None:
+    """The word most like `name`, whatever the case; None when none is like it."""
+    if len(name) > LONGEST_COMPARED:
+        return None
     spelling = {word.lower(): word for word in words}
-    if close := get_close_matches(name.lower(), spelling, n=1, cutoff=0.6):
-        return f"did you mean `{spelling[close[0]]}`?"
-    return f"known here: {', '.join(words)}" if 0 < len(words) <= 12 else ""
+    close = get_close_matches(name.lower(), spelling, n=1, cutoff=0.6)
+    return spelling[close[0]] if close else None

@@ -12,7 +12,7 @@ from loadme.definitions.definition import Step, Variable, Workflow
 from loadme.definitions.expressions import has_expression
 from loadme.definitions.graph import cycles
 from loadme.definitions.problems import Problem, nearest
-from loadme.definitions.scopes import expression_problems
+from loadme.definitions.scopes import disputed_outputs, expression_problems
 from loadme.definitions.values import conforms
 from loadme.definitions.variables import matches, start_problems
 
@@ -30,6 +30,7 @@ def broken_rules(workflow: Workflow, prefix: str) -> list[Problem]:
         *_defaults(workflow, prefix),
         *_steps(workflow, prefix),
         *_cycles(workflow),
+        *disputed_outputs(workflow),
         *expression_problems(workflow),
     ]
 

@@ -1,17 +1,19 @@
-"""What the expressions of each step may refer to: declared variables, and what its ancestors give back."""
+"""What each step may refer to: declared variables, and what its ancestors give back."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct
 
 from loadme.definitions import expressions
-from loadme.definitions.definition import Step, Workflow
+from loadme.definitions.definition import Step, VariableType, Workflow, output_of
 from loadme.definitions.graph import before_it
 from loadme.definitions.problems import Problem, nearest
 
 _STEP_ROOTS = ("variables", "steps", "run")
+_ONE_BRACE = re.compile(r"\$\{\s*(?:variables|steps|run)\s*[.\[][^}\n]{0,60}\}?")
 
 
 class _Scope(Struct, frozen=True):
@@ -33,6 +35,46 @@ def expression_problems(workflow: Workflow) -> Iterator[Problem]:
         scope = _Scope(workflow, name, before, frozenset(workflow.variables) | outputs)
         for path, text in _texts(step):
             yield from _in_text(f"steps.{name}.{path}", text, scope, _STEP_ROOTS)
+
+
+def disputed_outputs(workflow: Workflow) -> Iterator[Problem]:
+    """Outputs of one name but two types from steps side by side: in what comes after, the last one silently wins."""
+    givers: dict[str, list[_Giver]] = {}
+    for name, step in workflow.steps.items():
+        for output, declared in step.outputs.items():
+            if (kind := output_of(declared).type) is not None:
+                givers.setdefault(output.lower(), []).append(_Giver(name, output, kind))
+    shared = [several for several in givers.values() if len(several) > 1]
+    before = {giver.step: before_it(workflow, giver.step) for several in shared for giver in several}
+    for several in shared:
+        for index, giver in enumerate(several):
+            rivals = (other for other in several[:index] if other.kind != giver.kind)
+            beside = (other for other in rivals if other.step not in before[giver.step] and giver.step not in before[other.step])
+            if (rival := next(beside, None)) is not None:
+                yield _dispute(giver, rival)
+
+
+class _Giver(Struct, frozen=True):
+    step: str
+    output: str
+    kind: VariableType
+
+
+def _dispute(giver: _Giver, rival: _Giver) -> Problem:
+    return Problem(
+        f"steps.{giver.step}.outputs.{giver.output}",
+        f"is {giver.kind} here and {rival.kind} in `{rival.step}`, and neither step is before the other",
+        f"declare one type, rename one, or add {rival.step} to `needs`",
+    )
+
+
+def doubts(workflow: Workflow) -> Iterator[Problem]:
+    """What in a valid workflow is probably not meant: texts like expressions that are none. A script may mean them so, hence no error."""
+    texts = [(f"defaults.env.{name}", text) for name, text in workflow.defaults.env.items()]
+    texts += [(f"steps.{name}.{path}", text) for name, step in workflow.steps.items() for path, text in _texts(step)]
+    for path, text in texts:
+        if (found := _ONE_BRACE.search(expressions.literal_text(text))) is not None:
+            yield Problem(path, f"`{found[0]}` is no expression: it is passed on as it stands", "write ${{ ... }} if it is meant as one")
 
 
 def _texts(step: Step) -> Iterator[tuple[str, str]]:

@@ -13,15 +13,16 @@ from loadme.definitions import expressions
 from loadme.definitions.definition import Step, Variable, Workflow, output_of
 from loadme.definitions.graph import ancestors
 from loadme.definitions.names import PREFIX, variable_flaw
-from loadme.definitions.problems import Problem, nearest, printable
+from loadme.definitions.problems import Problem, closest, nearest, printable
 from loadme.definitions.values import MOST_BYTES, compact, conforms, normal, parse_as, size
 from loadme.errors import ExpressionFailed, Rejected
 
 __all__ = ["accept", "conforms", "declared_outputs", "environment", "json_schema", "matches", "overlay", "parse_as", "start_problems"]
 
 # Query parameters of the Functions host: the key and its owner, never variables.
-_HOST_PARAMETERS = ("code", "clientId")
+HOST_PARAMETERS = ("code", "clientId")
 MOST_ENVIRONMENT_BYTES = 32_768
+MOST_COMPARED = 50
 MOST_GIVEN = 500  # more than any workflow can declare; what is refused must not cost more than what is accepted
 
 
@@ -91,13 +92,15 @@ def json_schema(workflow: Workflow) -> dict[str, Any]:
     }
 
 
-def declared_outputs(step: Step, raw: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, Any]:
+def declared_outputs(step: Step, raw: Mapping[str, Any], prefix: str = PREFIX, *, only_declared: bool = False) -> dict[str, Any]:
     """The outputs that a container gave, under their declared names and in their declared types.
 
     Keys may carry the prefix and be in any case; text is parsed for a declared type that is not a string, for lines of an output
-    file are text. Undeclared outputs are kept when they are well named. Raises Rejected naming every output that is wrong.
+    file are text. Undeclared outputs are kept when they are well named; with `only_declared` they are dropped whatever they are called,
+    for what a log says must not set variables. Raises Rejected naming every output that is wrong.
     """
-    _check_count(422, len(raw))
+    if not only_declared:
+        _check_count(422, len(raw))
     spelling = {name.lower(): name for name in step.outputs}
     result: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -105,6 +108,8 @@ def declared_outputs(step: Step, raw: Mapping[str, Any], prefix: str = PREFIX) -
         # A script may send its environment's names back, which are in upper case.
         bare = key[len(prefix) :] if prefix and key.lower().startswith(prefix.lower()) else key
         name = spelling.setdefault(bare.lower(), bare)
+        if only_declared and name not in step.outputs:
+            continue
         read = _output(step, name, value)
         if isinstance(read, _Wrong):
             problems.append(Problem(name or key, read.why))
@@ -114,7 +119,7 @@ def declared_outputs(step: Step, raw: Mapping[str, Any], prefix: str = PREFIX) -
             )
         else:
             result[name] = read
-    problems += _missing(step, {*result, *(problem.path for problem in problems)})
+    problems += _missing(step, {*result, *(problem.path for problem in problems)}, [*spelling.values()])
     if problems:
         raise _rejected(422, "The outputs are not what the step declares", problems)
     _check_size(result)
@@ -137,10 +142,14 @@ def _output(step: Step, name: str, value: Any) -> Any:
     return normal(declared, read) if flaw is None else _Wrong(flaw)
 
 
-def _missing(step: Step, seen: Iterable[str]) -> Iterator[Problem]:
+def _missing(step: Step, seen: Iterable[str], given: Iterable[str]) -> Iterator[Problem]:
+    strange = [name for name in given if name not in step.outputs][:MOST_COMPARED]
     for name, output in step.outputs.items():
         if output_of(output).required and name not in seen:
-            yield Problem(name, "is declared and was not given", "give it, or declare it with required: false")
+            like = closest(name, strange)
+            but = f": you gave `{like}`" if like else ""
+            hint = f"rename one of the two, so that both say `{name}`" if like else "give it, or declare it with required: false"
+            yield Problem(name, f"is declared and was not given{but}", hint)
 
 
 def _parsed_query(workflow: Workflow, query: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
@@ -149,7 +158,7 @@ def _parsed_query(workflow: Workflow, query: Mapping[str, str]) -> tuple[dict[st
     for name, text in query.items():
         declared = workflow.variables[name].type if name in workflow.variables else None
         try:
-            if name not in _HOST_PARAMETERS:
+            if name not in HOST_PARAMETERS:
                 values[name] = parse_as(declared, text)
         except ValueError as error:
             problems.append(Problem(name, str(error), _wish(workflow.variables[name])))

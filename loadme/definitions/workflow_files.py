@@ -25,10 +25,11 @@ class BrokenFile(Struct, frozen=True):
 
 
 class Catalogue(Struct, frozen=True):
-    """The workflows by their names, and the files that are broken."""
+    """The workflows by their names, the files that are broken, and the file of each workflow."""
 
     workflows: dict[str, Workflow] = {}
     broken: tuple[BrokenFile, ...] = ()
+    files: dict[str, str] = {}
 
 
 def load(text: str, source: str, prefix: str = PREFIX) -> tuple[Workflow | None, list[Problem]]:
@@ -67,7 +68,7 @@ def catalogue(files: Mapping[str, bytes | OSError], prefix: str = PREFIX) -> Cat
         if len(sources) > 1:
             del workflows[name]
             broken.extend(BrokenFile(file, (_twice(name, file, sources),)) for file in sources)
-    return Catalogue(workflows, tuple(sorted(broken, key=lambda entry: entry.file)))
+    return Catalogue(workflows, tuple(sorted(broken, key=lambda entry: entry.file)), {name: origins[name][0] for name in workflows})
 
 
 def _load_content(content: bytes | OSError, file: str, prefix: str) -> tuple[Workflow | None, list[Problem]]:

@@ -22,7 +22,7 @@ def read(services: Services, attempt: str) -> str | None:
 
 def save(services: Services, attempt: str) -> None:
     """Archives what ARM has of the attempt's log, joined to what was archived before. Nothing there, nothing saved."""
-    found = services.arm.logs(attempt, attempt)
+    found = loglines.masked(services.arm.logs(attempt, attempt) or "")
     if not found:
         return
     before = read(services, attempt) or ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from loadme import claims, log, transaction
 from loadme.core import bodies, loglines, tokens
@@ -14,13 +15,17 @@ from loadme.core.engine import Progressed, Report, State
 from loadme.core.ids import AttemptId, parse_attempt
 from loadme.core.state import Error, Item, Outcome, Progress
 from loadme.definitions import variables
-from loadme.errors import Absent, LoadmeError, Rejected
+from loadme.errors import LoadmeError, Rejected, RunAbsent
 from loadme.handlers import archive
 from loadme.services import Services
 from loadme.transaction import Loaded
 
 TEXT_LIMIT = 2000
 ACCEPTED = "accepted"
+UNPROCESSABLE = 422
+
+
+Judge = Callable[[Services, State, AttemptId, Mapping[str, Any]], tuple[Outcome, Rejected | None]]
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -38,36 +43,46 @@ def callback(services: Services, call: Call) -> str:
     Raises Rejected: 401 wrong token; 409 another body was accepted before; 410 the attempt is over or was replaced; 413, 411, 400 for the
     body; 422 names the output that is wrong, and the attempt fails with that as its error.
     """
-    attempt = authenticate(services, call)
-    given = bodies.json_object(call.body, call.is_chunked)
-    loaded = _load(services, attempt)
-    digest = hashlib.sha256(call.body).hexdigest()
-    item = _current(loaded.state, attempt)
-    if item.outcome is not None:
-        return _again(services, loaded.state, item, digest)
-    try:
-        outputs = variables.declared_outputs(loaded.state.workflow.steps[attempt.step], given, services.settings.variable_prefix)
-    except Rejected as wrong:
-        _accept(services, loaded, attempt, bad_outputs(services, wrong, "callback"))
-        raise
-    kept = claims.keep(
-        services.blobs, f"runs/{attempt.run}/{attempt.step}-{attempt.item}-{attempt.attempt}-outputs", outputs, claims.IN_RUN
-    )
-    outcome = Outcome(status="succeeded", at=services.now(), source="callback", outputs=kept, digest=digest)
-    return _accept(services, loaded, attempt, outcome)
+    return _report(services, call, "outputs", _judged)
 
 
 def failure(services: Services, call: Call) -> str:
     """The container's own word that it failed: `{"kind", "message", "exit_code", "log"}`. Answers as `callback` does."""
+    return _report(services, call, "failure", _failed)
+
+
+def _report(services: Services, call: Call, kind: str, judged: Judge) -> str:
     attempt = authenticate(services, call)
     given = bodies.json_object(call.body, call.is_chunked)
     loaded = _load(services, attempt)
-    digest = hashlib.sha256(call.body).hexdigest()
     item = _current(loaded.state, attempt)
-    if item.outcome is not None:
-        return _again(services, loaded.state, item, digest)
-    outcome = Outcome(status="failed", at=services.now(), source="callback", error=_error(given), digest=digest)
-    return _accept(services, loaded, attempt, outcome)
+    outcome, wrong = judged(services, loaded.state, attempt, given)
+    # The kind counts too: `{}` as outputs and `{}` as a failure are two reports.
+    outcome = replace(outcome, digest=hashlib.sha256(kind.encode() + call.body).hexdigest())
+    if item.outcome is None:
+        _accept(services, loaded, attempt, outcome)
+    else:
+        _again(services, loaded.state, item, outcome.digest)
+    if wrong is not None:
+        raise wrong
+    return ACCEPTED
+
+
+def _judged(services: Services, state: State, attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
+    """The outcome of these outputs; with them what is wrong with them, if they are not what the step declares."""
+    try:
+        outputs = variables.declared_outputs(state.workflow.steps[attempt.step], given, services.settings.variable_prefix)
+    except Rejected as wrong:
+        if wrong.status != UNPROCESSABLE:
+            raise
+        return bad_outputs(services, wrong, "callback"), wrong
+    name = f"runs/{attempt.run}/{attempt.step}-{attempt.item}-{attempt.attempt}-outputs"
+    kept = claims.keep(services.blobs, name, outputs, claims.IN_RUN)
+    return Outcome(status="succeeded", at=services.now(), source="callback", outputs=kept), None
+
+
+def _failed(services: Services, _state: State, _attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
+    return Outcome(status="failed", at=services.now(), source="callback", error=_error(given)), None
 
 
 def heartbeat(services: Services, call: Call) -> str:
@@ -102,17 +117,20 @@ def authenticate(services: Services, call: Call) -> AttemptId:
     return attempt
 
 
-def bad_outputs(services: Services, wrong: Rejected, source: Literal["callback", "check"]) -> Outcome:
+def bad_outputs(
+    services: Services, wrong: Rejected, source: Literal["callback", "check"], log: tuple[str, ...] = (), exit_code: int | None = None
+) -> Outcome:
     """The outcome of an attempt whose outputs are not what its step declares."""
     details = tuple(f"{error.get('field', '')}: {error.get('message', '')}" for error in wrong.errors)
-    error = Error(kind="outputs", message=wrong.detail, details=details, hint="make the container's outputs and the step's `outputs` agree")
+    hint = "make the container's outputs and the step's `outputs` agree"
+    error = Error(kind="outputs", message=wrong.detail, details=details, hint=hint, log=log, exit_code=exit_code)
     return Outcome(status="failed", at=services.now(), source=source, error=error)
 
 
 def _load(services: Services, attempt: AttemptId) -> Loaded:
     try:
         return transaction.load(services, attempt.run, (attempt.step, attempt.item))
-    except Absent:
+    except RunAbsent:
         raise _over() from None
 
 
@@ -123,27 +141,27 @@ def _current(state: State, attempt: AttemptId) -> Item:
     return item
 
 
-def _again(services: Services, state: State, item: Item, digest: str) -> str:
+def _again(services: Services, state: State, item: Item, digest: str) -> None:
     """A report after the accepted one: the same again is confirmed and its message sent again, so that none is lost."""
     outcome = item.outcome
     if outcome is not None and outcome.source == "callback" and outcome.digest == digest:
         transaction.perform_due(services, state)
-        return ACCEPTED
+        return
     if outcome is not None and outcome.source == "callback" and outcome.digest:
         raise Rejected(409, "Another outcome was accepted", "this attempt has already reported, with another body; the first report stands")
     raise _over()
 
 
-def _accept(services: Services, loaded: Loaded, attempt: AttemptId, outcome: Outcome) -> str:
+def _accept(services: Services, loaded: Loaded, attempt: AttemptId, outcome: Outcome) -> None:
     event = Report(attempt=attempt, outcome=outcome)
     after, accepted = transaction.change(services, attempt.run, (attempt.step, attempt.item), event, loaded)
     item = _current(after, attempt)
     if not accepted:
-        return _again(services, after, item, outcome.digest)
+        _again(services, after, item, outcome.digest)
+        return
     log.info("outcome", run=attempt.run, attempt=str(attempt), status=outcome.status, source="callback")
     transaction.perform_due(services, after)
     _save_log(services, attempt)
-    return ACCEPTED
 
 
 def _save_log(services: Services, attempt: AttemptId) -> None:

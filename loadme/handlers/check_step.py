@@ -53,18 +53,24 @@ def _blind(services: Services, item: Item, timeout: float, refused: Terminal) ->
 
 def _observe(services: Services, item: Item) -> Observation:
     name = item.attempt.group
-    # Quota, capacity and image errors surface on the deployment only; once the container has started it has nothing more to say.
-    deployment = services.arm.deployment(name) if item.attempt.started_at is None else None
     group = services.arm.group(name)
-    log_text = services.arm.logs(name, name) if verdict.has_ended(item.attempt, group) else None
-    if item.attempt.started_at is not None and group is None:
-        deployment = services.arm.deployment(name)
-    return Observation(deployment=deployment, group=group, log=log_text)
+    # Quota, capacity and image errors surface on the deployment only; once the container runs it has nothing more to say.
+    deployment = services.arm.deployment(name) if group is None or item.attempt.started_at is None else None
+    has_ended = verdict.has_ended(item.attempt, group)
+    return Observation(deployment=deployment, group=group, log=_log(services, name) if has_ended else None)
+
+
+def _log(services: Services, name: str) -> str | None:
+    try:
+        return services.arm.logs(name, name)
+    except Terminal as refused:
+        log.error("log-refused", attempt=name, why=str(refused))
+        return None
 
 
 def _look_again(services: Services, state: State, item: Item, message: StepCheck, found: Waiting | NotLaunched) -> None:
-    started_at = found.started_at if isinstance(found, Waiting) else None
-    event = Checked(attempt=item.attempt_id, number=message.number, started_at=started_at)
+    what = found if isinstance(found, Waiting) else Waiting()
+    event = Checked(attempt=item.attempt_id, number=message.number, started_at=what.started_at, is_deployed=what.is_deployed)
     now = services.now()
     timeout = durations.seconds(state.workflow.timeout(state.workflow.steps[item.step]))
     seen = engine.decide(state, event, now, services.settings.policy).items[(item.step, item.item)]
@@ -90,6 +96,6 @@ def _outcome(services: Services, state: State, item: Item, found: Succeeded | Fa
     try:
         outputs = variables.declared_outputs(state.workflow.steps[item.step], found.outputs, services.settings.variable_prefix)
     except Rejected as wrong:
-        return bad_outputs(services, wrong, "check")
+        return bad_outputs(services, wrong, "check", log=found.log, exit_code=found.exit_code)
     kept = claims.keep(services.blobs, f"runs/{item.run}/{item.step}-{item.item}-{item.attempt.number}-outputs", outputs, claims.IN_RUN)
     return Outcome(status="succeeded", at=now, source="check", outputs=kept)

@@ -8,11 +8,11 @@ from typing import Literal
 from loadme import log, transaction
 from loadme.core import verdict
 from loadme.core.arm import Group
-from loadme.core.engine import Cleaned
+from loadme.core.engine import Cleaned, CleanUp, CleanupTried
 from loadme.core.messages import StepCleanup, attempt_of
-from loadme.core.policies import LOG_WAIT
+from loadme.core.policies import LOG_PATIENCE, LOG_WAIT
 from loadme.core.state import Item
-from loadme.errors import Terminal
+from loadme.errors import LoadmeError, Terminal
 from loadme.handlers import archive, close
 from loadme.services import Services
 
@@ -29,16 +29,19 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     attempt = attempt_of(message)
     loaded = transaction.load(services, message.run, (message.step, message.item))
     item = loaded.state.items.get((message.step, message.item))
-    if item is None or item.attempt_id != attempt or item.attempt.cleanup != "wanted":
+    if item is None or item.attempt_id != attempt or item.attempt.cleanup != "wanted" or message.number <= item.attempt.cleanups:
         return
+    key = (attempt.step, attempt.item)
     found = _tried(services, item)
     policy, number = services.settings.policy, message.number + 1
     wait = policy.claim_left(item.attempt.claimed_at, services.now())
     if found != "gone" or wait > 0:
-        again = StepCleanup(run=attempt.run, step=attempt.step, item=attempt.item, attempt=attempt.attempt, number=number)
-        transaction.send(services, again, policy.cleanup_delay(number) if found == "busy" else max(wait, policy.cleanup_delay(1)))
+        delay = policy.cleanup_delay(number) if found == "busy" else max(wait, policy.cleanup_delay(1))
+        # Sent before it is recorded, as a check is: the number tells a second message from the first.
+        transaction.perform(services, loaded.state, CleanUp(attempt, number, delay))
+        transaction.change(services, attempt.run, key, CleanupTried(attempt=attempt, number=message.number, delay=delay), loaded)
         return
-    after, _ = transaction.change(services, attempt.run, (attempt.step, attempt.item), Cleaned(attempt=attempt), loaded)
+    after, _ = transaction.change(services, attempt.run, key, Cleaned(attempt=attempt), loaded)
     log.info("cleaned", run=attempt.run, attempt=str(attempt))
     close.close_if_over(services, after.run)
 
@@ -56,8 +59,8 @@ def _pass(services: Services, item: Item) -> Found:
     name = item.attempt.group
     group = services.arm.group(name)
     if group is not None:
-        archive.save(services, name)
-        if _may_still_write(services, item, group):
+        is_saved = _save_log(services, name)
+        if _may_still_write(services, item, group) or (not is_saved and _may_wait(services, item)):
             return "busy"
         services.arm.delete_group(name)
         log.info("delete-group", run=item.run, attempt=name)
@@ -67,6 +70,20 @@ def _pass(services: Services, item: Item) -> Found:
     if deployment is not None:
         services.arm.delete_deployment(name)
     return "gone" if group is None else "deleted"
+
+
+def _save_log(services: Services, name: str) -> bool:
+    try:
+        archive.save(services, name)
+    except LoadmeError as trouble:
+        log.warning("log-not-saved", attempt=name, why=str(trouble))
+        return False
+    return True
+
+
+def _may_wait(services: Services, item: Item) -> bool:
+    """A log that cannot be read is tried for again, but not for ever: a container group that is left costs money."""
+    return item.outcome is not None and services.now() < item.outcome.at + timedelta(seconds=LOG_PATIENCE)
 
 
 def _may_still_write(services: Services, item: Item, group: Group) -> bool:

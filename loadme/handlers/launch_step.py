@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from loadme import claims, log, transaction
 from loadme.core import contract, engine, template, verdict
 from loadme.core.arm import ArmError
-from loadme.core.contract import Asked, Context
+from loadme.core.contract import Context
 from loadme.core.engine import Decline, Launch, Release, Report, State
 from loadme.core.messages import StepRequest
 from loadme.core.state import Error, Item, Outcome
 from loadme.definitions import durations
 from loadme.errors import Absent, Conflict, ExpressionFailed, Retryable, Terminal
 from loadme.services import Services
+
+CLAIM_BYTES = 8
+LONGEST_WAIT = 300.0
+"""Seconds between tries of a launch that ARM refuses for now, unless ARM itself asks for more."""
 
 
 def launch_step(services: Services, message: StepRequest) -> None:
@@ -24,34 +25,37 @@ def launch_step(services: Services, message: StepRequest) -> None:
     anew, and then ARM is asked first: a repeated PUT of a finished deployment would run the work again.
     """
     key = (message.step, message.item)
+    claim = services.random_bytes(CLAIM_BYTES).hex()
     loaded = transaction.load(services, message.run, key)
     is_first = key not in loaded.state.items
-    event = _event(services, loaded.state, message)
+    seen = _seen(services, loaded.state, message)
+    event = _event(services, loaded.state, message, seen, claim)
     after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
-    is_mine = after != loaded.state
-    if is_mine:
+    if after != loaded.state:
         try:
             transaction.save(services, loaded, after)
         except Conflict:
-            log.info("launch-elsewhere", run=message.run, step=message.step)
-            return
+            # Somebody else was first; or it was this very write, whose answer was lost.
+            after = transaction.load(services, message.run, key).state
     transaction.perform_due(services, after)
     item = after.items.get(key)
-    if is_mine and item is not None and item.outcome is None:
-        _deploy(services, after, item, is_first)
+    if item is not None and item.outcome is None and item.attempt.claim == claim:
+        _deploy(services, after, item, seen, is_first)
 
 
-def _event(services: Services, state: State, message: StepRequest) -> Launch | Decline:
+def _seen(services: Services, state: State, message: StepRequest) -> Context:
+    # What is stored with the item, once there is one: a request that is built twice must be the same.
+    item = state.items.get((message.step, message.item))
+    given = claims.read(services.blobs, item.variables if item else message.variables)
+    return contract.context(state.run, given, transaction.ancestor_outputs(services, state, message.step))
+
+
+def _event(services: Services, state: State, message: StepRequest, seen: Context, claim: str) -> Launch | Decline:
     step = state.workflow.steps[message.step]
-    launch = Launch(
-        step=message.step,
-        item=message.item,
-        variables=message.variables,
-        timeout=durations.seconds(state.workflow.timeout(step)),
-    )
+    timeout = durations.seconds(state.workflow.timeout(step))
+    launch = Launch(step=message.step, item=message.item, variables=message.variables, timeout=timeout, claim=claim)
     if (message.step, message.item) in state.items:
         return launch
-    seen = _context(services, state, message.step, claims.read(services.blobs, message.variables))
     try:
         if contract.is_wanted(step, seen):
             contract.asked(state.workflow, step, seen)
@@ -63,35 +67,38 @@ def _event(services: Services, state: State, message: StepRequest) -> Launch | D
     return Decline(step=message.step, item=message.item, variables=message.variables, outcome=outcome)
 
 
-def _context(services: Services, state: State, step: str, given: Mapping[str, Any]) -> Context:
-    return contract.context(state.run, given, transaction.ancestor_outputs(services, state, step))
-
-
-def _deploy(services: Services, state: State, item: Item, is_first: bool) -> None:
-    name = item.attempt.group
-    if not is_first and services.arm.deployment(name) is not None:
-        return
+def _deploy(services: Services, state: State, item: Item, seen: Context, is_first: bool) -> None:
     try:
-        declared = services.templates.parameters(services.settings.template_spec)
-        given = claims.read(services.blobs, item.variables)
-        seen = _context(services, state, item.step, given)
-        wanted: Asked = contract.asked(state.workflow, state.workflow.steps[item.step], seen)
-        request = contract.group_request(services.settings, state.workflow, state.run, item, given, wanted)
-        services.arm.deploy(name, services.settings.template_spec, template.fill(declared, request))
-        log.info("deploy", run=item.run, attempt=name)
-    except Terminal as refused:
+        if is_first or services.arm.deployment(item.attempt.group) is None:
+            _put(services, state, item, seen)
+    except (Terminal, Absent) as refused:
         _fail(services, item, refused)
-    except Absent as gone:
-        _fail(services, item, Terminal(str(gone), code="NotFound"))
-    except Retryable:
-        transaction.change(services, item.run, (item.step, item.item), Release(attempt=item.attempt_id))
-        raise
+    except Retryable as trouble:
+        _wait(services, item, trouble)
 
 
-def _fail(services: Services, item: Item, refused: Terminal) -> None:
+def _put(services: Services, state: State, item: Item, seen: Context) -> None:
+    declared = services.templates.parameters(services.settings.template_spec)
+    wanted = contract.asked(state.workflow, state.workflow.steps[item.step], seen)
+    request = contract.group_request(services.settings, state.workflow, state.run, item, seen["variables"], wanted)
+    services.arm.deploy(item.attempt.group, services.settings.template_spec, template.fill(declared, request))
+    log.info("deploy", run=item.run, attempt=item.attempt.group)
+
+
+def _wait(services: Services, item: Item, trouble: Retryable) -> None:
+    """Gives the claim up and asks again later. This message is not sent again by anybody else: one launch has one request on its way."""
+    delay = max(trouble.after, min(5.0 * 2.0 ** min(item.attempt.tries, 10), LONGEST_WAIT))
+    log.warning("deploy-later", run=item.run, attempt=item.attempt.group, delay=delay, why=str(trouble))
+    release = Release(attempt=item.attempt_id, why=str(trouble)[: engine.SHORT], after=delay)
+    transaction.send(services, StepRequest(run=item.run, step=item.step, item=item.item, variables=item.variables), delay + 1.0)
+    transaction.change(services, item.run, (item.step, item.item), release)
+
+
+def _fail(services: Services, item: Item, refused: Terminal | Absent) -> None:
     """The container group can never be deployed as it is asked for: the attempt fails now, with ARM's own words."""
-    log.warning("deploy-refused", run=item.run, attempt=item.attempt.group, code=refused.code)
-    error = verdict.deployment_failure(ArmError(code=refused.code, message=str(refused), details=()))
+    code = refused.code if isinstance(refused, Terminal) else "NotFound"
+    log.warning("deploy-refused", run=item.run, attempt=item.attempt.group, code=code)
+    error = verdict.deployment_failure(ArmError(code=code, message=str(refused), details=()))
     outcome = Outcome(status="failed", at=services.now(), source="launch", error=error)
     after, _ = transaction.change(services, item.run, (item.step, item.item), Report(attempt=item.attempt_id, outcome=outcome))
     transaction.perform_due(services, after)

@@ -8,19 +8,21 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from loadme import claims, store
-from loadme.core import contract, ids
+from loadme.core import contract, ids, loglines
 from loadme.core.ids import AttemptId
 from loadme.core.state import Error, Item, Run, StepState
 from loadme.definitions import graph, variables
 from loadme.definitions.definition import Workflow
-from loadme.errors import Absent, Rejected
+from loadme.errors import Absent, Rejected, Retryable
 from loadme.handlers import archive
 from loadme.services import Services
 
 PAGE = 50
 LARGEST_PAGE = 500
+DIGITS = 9
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -44,16 +46,22 @@ def find_run(services: Services, run: str) -> Run:
 def get_run(services: Services, run_id: str) -> dict[str, Any]:
     """A run as the API shows it: status, variables, steps in topological order, outputs, error."""
     run = find_run(services, run_id)
+    return show_run(services, run, {one.item.step: one.item for one in store.read_items(services.tables, run.id)})
+
+
+def show_run(services: Services, run: Run, items: Mapping[str, Item]) -> dict[str, Any]:
+    """The run with these items of its steps."""
     workflow = services.definitions.get(run.definition)
-    items = {one.item.step: one.item for one in store.read_items(services.tables, run.id)}
     outputs = {name: claims.read(services.blobs, run.steps[name].outputs) for name in graph.order(workflow)}
+    steps = [_step(run, workflow, name, outputs[name], items.get(name)) for name in outputs]
+    failed = run.error.step if run.error else None
     return {
         **_summary(run),
         "scheduled_at": _time(run.scheduled_at),
         "variables": claims.read(services.blobs, run.variables),
-        "steps": [_step(run, workflow, name, outputs[name], items.get(name)) for name in outputs],
+        "steps": steps,
         "outputs": {name: value for given in outputs.values() for name, value in given.items()},
-        "error": _error(run.error),
+        "error": next((step["error"] for step in steps if step["name"] == failed), None),
         "links": {"self": f"/api/runs/{run.id}", "workflow": f"/api/workflows/{run.workflow}"},
     }
 
@@ -136,17 +144,26 @@ def health(services: Services, version: str) -> dict[str, Any]:
 
 def _log_of(services: Services, item: Item) -> str:
     name = item.attempt.group
-    live = services.arm.logs(name, name) if item.outcome is None else None
+    live = _live_log(services, name) if item.outcome is None else None
     text = live if live is not None else archive.read(services, name)
     if text is None and item.outcome is not None:
         # It has its outcome, but cleanup has not been there yet.
-        text = services.arm.logs(name, name)
+        text = _live_log(services, name)
     if text is None:
         state = (
             "the container has not written anything yet" if item.outcome is None else "it was launched, but Azure had no log of it to save"
         )
         raise Rejected(404, "No log", f"there is no log of {name}: {state}")
-    return text
+    return loglines.masked(text)
+
+
+def _live_log(services: Services, name: str) -> str | None:
+    try:
+        return services.arm.logs(name, name)
+    except Retryable as trouble:
+        if trouble.code == "ContainerGroupTransitioning":  # it is being started: there is nothing to read yet
+            return None
+        raise
 
 
 def _tail(text: str, lines: int | None) -> str:
@@ -179,10 +196,17 @@ def _step(run: Run, workflow: Workflow, name: str, outputs: Mapping[str, Any], i
         "ended_at": _time(step.ended_at),
         "attempts": attempt.number if attempt and attempt.group else 0,
         "outputs": outputs,
-        "error": _error(step.error),
+        "error": _error(_whole_error(step, item, name)),
+        "waiting": attempt.waiting or None if attempt and step.status == "started" else None,
         "progress": msgspec.to_builtins(attempt.progress) if attempt and attempt.progress else None,
         "logs": f"/api/runs/{run.id}/steps/{name}/logs",
     }
+
+
+def _whole_error(step: StepState, item: Item | None, name: str) -> Error | None:
+    """The error with all its details, which are with the item: the run has it in short."""
+    whole = item.outcome.error if item and item.outcome else None
+    return replace(whole, step=name) if step.error and whole else step.error
 
 
 def _status(step: StepState, item: Item | None) -> str:
@@ -221,7 +245,7 @@ def _limit(text: str) -> int:
 
 
 def _count(text: str, name: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS or int(text) < 1:
         raise Rejected(400, f"Bad {name}", f"`{name}` must be a whole number from 1, not {text[:20]!r}")
     return int(text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from loadme.core.state import Run
 from loadme.definitions import variables
 from loadme.definitions.definition import Workflow
 from loadme.definitions.problems import nearest, printable
-from loadme.errors import Conflict, Rejected, Retryable
+from loadme.errors import Conflict, LoadmeError, Rejected
 from loadme.services import Services
 
 KEY_LENGTH = 200
@@ -41,15 +42,19 @@ def start(services: Services, wanted: Start) -> Run:
     Raises Rejected: 404 for an unknown workflow, 400 naming every variable that is wrong, 409 for a key that was used with other variables.
     """
     workflow = find(services, wanted.workflow)
+    reserved = _reserved(services, wanted)
+    if reserved and services.tables.read(reserved, "run") is not None:
+        return store.read_run(services.tables, reserved).run
     now = services.now()
-    run = ids.new_run_id(now, services.random_bytes)
+    run = reserved or ids.new_run_id(now, services.random_bytes)
     seen = contract.run_context(run, workflow.name, now, wanted.scheduled_at)
     accepted = variables.accept(workflow, wanted.given, wanted.query, seen)
-    if wanted.key:
-        run = _reserve(services, wanted, run)
-        existing = services.tables.read(run, "run")
-        if existing is not None:
-            return store.read_run(services.tables, run).run
+    if wanted.key and not reserved:
+        try:
+            services.tables.write([_reservation(wanted, run)])
+        except Conflict:
+            # Somebody took the key at the same moment; or it was this very write, whose answer was lost.
+            return start(services, wanted)
     return _create(services, workflow, run, accepted, now, wanted.scheduled_at)
 
 
@@ -82,11 +87,8 @@ def _create(
     )
     # The patrol's row comes first: a run that exists is never unknown to it. A row without a run is nothing, and the patrol drops it.
     services.tables.write([open_row(run, now + FIRST_LOOK)])
-    services.tables.write([store.listing_row(made)])
-    try:
+    with suppress(Conflict):  # somebody with the same key, or this very write, whose answer was lost
         store.write(services.tables, store.StoredRun(run=made))
-    except Conflict:
-        return store.read_run(services.tables, run).run
     log.info("start", run=run, workflow=workflow.name)
     _set_going(services, State(workflow=workflow, run=made))
     return made
@@ -99,33 +101,38 @@ def open_row(run: str, due: datetime) -> Row:
 
 def _set_going(services: Services, state: State) -> None:
     try:
+        services.tables.write([store.listing_row(state.run)])
         transaction.perform_due(services, state, *state.run.steps)
-    except Retryable:
-        # The run is durable, so the caller is told so; the patrol sends what could not be sent.
+    except LoadmeError:
+        # The run is durable, so the caller is told so; the patrol does what could not be done.
         log.error("start-not-sent", run=state.run.id)
 
 
-def _reserve(services: Services, wanted: Start, run: str) -> str:
-    """The run that the key stands for: this one if the key is new. It is taken before the run is made, so that a second caller finds it."""
+def _reserved(services: Services, wanted: Start) -> str:
+    """The run that the key stands for already, or nothing. Raises Rejected if it was taken with other variables."""
+    if not wanted.key:
+        return ""
     if len(wanted.key) > KEY_LENGTH:
-        raise Rejected(
-            400, "Bad idempotency key", f"the Idempotency-Key header may have {KEY_LENGTH} characters; this one has {len(wanted.key)}"
-        )
-    digest = hashlib.sha256(msgspec.json.encode([dict(wanted.given), dict(wanted.query)], order="sorted")).hexdigest()
-    partition = f"key~{hashlib.sha256(f'{wanted.workflow} {wanted.key}'.encode()).hexdigest()}"
-    try:
-        services.tables.write([Row(partition=partition, row="run", body=msgspec.json.encode({"run": run, "digest": digest}))])
-    except Conflict:
-        return _reserved(services, partition, digest)
-    return run
-
-
-def _reserved(services: Services, partition: str, digest: str) -> str:
-    row = services.tables.read(partition, "run")
+        detail = f"the Idempotency-Key header may have {KEY_LENGTH} characters; this one has {len(wanted.key)}"
+        raise Rejected(400, "Bad idempotency key", detail)
+    ours = _reservation(wanted, "")
+    row = services.tables.read(ours.partition, ours.row)
     if row is None:
-        raise Retryable("the idempotency key was taken and released at the same moment")
+        return ""
     taken = msgspec.json.decode(row.body)
-    if taken["digest"] != digest:
+    if taken["digest"] != msgspec.json.decode(ours.body)["digest"]:
         detail = f"this Idempotency-Key started the run {taken['run']} with other variables: use a new key for another run"
         raise Rejected(409, "Idempotency key reused", detail)
     return str(taken["run"])
+
+
+def _reservation(wanted: Start, run: str) -> Row:
+    """The row that ties a key to its run. What a schedule starts has keys of its own, which no caller can take."""
+    query = {name: text for name, text in wanted.query.items() if name not in variables.HOST_PARAMETERS}
+    digest = hashlib.sha256(msgspec.json.encode([dict(wanted.given), query], order="sorted")).hexdigest()
+    name = f"{'schedule' if wanted.scheduled_at else 'user'} {wanted.workflow} {wanted.key}"
+    return Row(
+        partition=f"key~{hashlib.sha256(name.encode()).hexdigest()}",
+        row="run",
+        body=msgspec.json.encode({"run": run, "digest": digest}),
+    )

@@ -12,7 +12,21 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from loadme.core import engine
-from loadme.core.engine import Advance, Apply, Check, Checked, Cleaned, CleanUp, CloseRun, Launch, Release, Report, RequestStep, State
+from loadme.core.engine import (
+    Advance,
+    Apply,
+    Check,
+    Checked,
+    Cleaned,
+    CleanUp,
+    CleanupTried,
+    CloseRun,
+    Launch,
+    Release,
+    Report,
+    RequestStep,
+    State,
+)
 from loadme.core.ids import AttemptId
 from loadme.core.policies import Policy
 from loadme.core.state import Error, Outcome, Run, Value
@@ -33,8 +47,8 @@ def begun(definition: Workflow) -> State:
     return State(workflow=definition, run=engine.begin(definition, run), asked=tuple(definition.steps))
 
 
-def launch(step: str) -> Launch:
-    return Launch(step=step, item=0, variables=NONE, timeout=60.0)
+def launch(step: str, claim: str = "me") -> Launch:
+    return Launch(step=step, item=0, variables=NONE, timeout=60.0, claim=claim)
 
 
 def outcome(status: str = "succeeded", at: datetime = NOW) -> Outcome:
@@ -113,8 +127,9 @@ def test_a_launch_is_claimed_by_one_until_its_function_must_be_dead():
     timeout = timedelta(seconds=POLICY.function_timeout)
     assert decide(state, launch("a"), now=NOW + timeout - timedelta(seconds=1)) == state
     assert decide(state, launch("a"), now=NOW + timeout) != state
-    released = decide(state, Release(attempt=AttemptId(ID, "a", 0, 1)))
-    assert decide(released, launch("a"), now=NOW + timedelta(seconds=1)) != released
+    released = decide(state, Release(attempt=AttemptId(ID, "a", 0, 1), why="busy", after=5.0))
+    assert decide(released, launch("a"), now=NOW + timedelta(seconds=4)) == released
+    assert decide(released, launch("a"), now=NOW + timedelta(seconds=5)) != released
 
 
 def test_what_is_due_follows_from_what_is_stored():
@@ -127,9 +142,12 @@ def test_what_is_due_follows_from_what_is_stored():
     assert due(state) == ()
     assert due(state, NOW + timedelta(minutes=10)) == (Check(attempt, 2, 0.0),)
     state = decide(state, report("a"))
-    assert due(state) == (Advance(attempt, None),)
+    assert due(state) == (Advance(attempt, None), CleanUp(attempt, 1, 2.0))
     state = decide(state, Apply(step="a", item=0))
-    assert due(state) == (CleanUp(attempt), CloseRun())
+    assert due(state) == (CleanUp(attempt, 1, 2.0), CloseRun())
+    tried = decide(state, CleanupTried(attempt=attempt, number=1, delay=60.0))
+    assert due(tried) == (CloseRun(),)
+    assert due(tried, NOW + timedelta(minutes=4)) == (CleanUp(attempt, 2, 0.0), CloseRun())
     state = decide(state, Cleaned(attempt=attempt))
     assert due(state) == (CloseRun(),)
 
@@ -147,7 +165,7 @@ def test_the_next_check_comes_no_later_than_the_timeout():
     item = state.items["a", 0]
     assert engine.check_delay(item, 5, 300.0, NOW, POLICY) == 120.0
     assert engine.check_delay(item, 5, 60.0, NOW + timedelta(seconds=20), POLICY) == 41.0
-    assert engine.check_delay(item, 5, 60.0, NOW + timedelta(seconds=200), POLICY) == 1.0
+    assert engine.check_delay(item, 5, 60.0, NOW + timedelta(seconds=200), POLICY) == 120.0
     not_started = replace(item, attempt=replace(item.attempt, started_at=None))
     assert engine.check_delay(not_started, 5, 1.0, NOW, POLICY) == 120.0
 

@@ -220,6 +220,7 @@ def test_settings_that_are_missing_are_named_in_the_answer(monkeypatch):
 
     monkeypatch.setattr("loadme.app.services", broken)
     assert call(function_app.health, request())[1]["detail"] == "LOADME_LOCATION is not set"
+    assert "LOADME_LOCATION" not in call(function_app.callback, request("POST", attempt="a"))[1]["detail"]
 
 
 def message(body: str) -> QueueMessage:
@@ -236,10 +237,15 @@ def test_a_queue_message_reaches_its_handler(world):
     assert world.arm.starts[f"lm-{body['id']}-only-0-1"] == 1
 
 
-def test_an_outage_makes_the_message_come_again_later_without_spending_its_dequeue_count(world):
+def test_an_outage_makes_the_message_come_again_later_without_spending_its_dequeue_count(world, monkeypatch):
     start(day="monday")
     body = world.queues.pop(StepRequest.queue).body
-    world.arm.errors["deploy"] = [Unavailable("no answer") for _ in range(9)]
+
+    def unavailable(*_: Any) -> None:
+        raise Unavailable("no answer")
+
+    real = world.tables.read
+    monkeypatch.setattr(world.tables, "read", unavailable)
     delays = []
     for _ in range(9):
         run_queue(function_app.launch_step, body)
@@ -249,6 +255,7 @@ def test_an_outage_makes_the_message_come_again_later_without_spending_its_deque
     assert decode(body).tries == 9
     assert max(delays) <= 90
     assert min(delays[6:]) >= 60
+    monkeypatch.setattr(world.tables, "read", real)
     run_queue(function_app.launch_step, body)
     assert list(world.arm.starts.values()) == [1]
 

@@ -28,6 +28,8 @@ def test_what_azure_functions_accepts_is_accepted(expression: str) -> None:
     ("expression", "names"),
     [
         ("*/5 * * * *", "put the second in front, `0 \\*/5"),
+        ("0 25 * * *", "still wrong: the hour field `25`"),
+        ("0 0 31 4 *", "still wrong: .* never fires"),
         ("", "six fields"),
         ("@daily", "six fields"),
         ("0 0 0 * * * 2026", "six fields"),

@@ -193,8 +193,8 @@ def test_every_setting_that_is_missing_or_wrong_is_named_at_once():
         "LOADME_SUBSCRIPTION_ID",
         "LOADME_LOCATION",
         "AzureWebJobsStorage",
-        "'k2' is not base64",
-        "at least 16",
+        "key 2",
+        "16 bytes",
         "LOADME_CHECK_MAX",
     ):
         assert name in text

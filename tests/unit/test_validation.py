@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadme.definitions.scopes import doubts
 from loadme.definitions.validation import parse
 from tests.unit.definitions import document, steps, workflow
 
@@ -71,6 +72,37 @@ def test_a_step_can_use_what_its_ancestors_give_however_far_away() -> None:
     assert paths(steps=found) == []
 
 
+def test_steps_one_after_the_other_may_give_one_output_two_types() -> None:
+    found = steps({"first": [], "middle": ["first"], "last": ["middle"], "beside": ["first"]})
+    found["first"]["outputs"] = {"x": "string"}
+    found["last"]["outputs"] = {"x": "number"}
+    assert paths(steps=found) == []
+
+    found["beside"]["outputs"] = {"x": {"type": "number"}}
+    assert paths(steps=found) == []
+
+    found["beside"]["outputs"] = {"x": "string"}
+    assert paths(steps=found) == ["steps.beside.outputs.x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("${ variables.x }", "${ variables.x }"),
+        ("say ${steps['a'].outputs.n} now", "${steps['a'].outputs.n}"),
+        ("${run.id", "${run.id"),
+        ("${{ variables.x }}", None),
+        ("${{ '${ variables.x }' }}", None),
+        ("${VARIABLES} ${variables} ${x.y} $variables.x", None),
+    ],
+)
+def test_one_brace_is_doubted_and_not_refused(text: str, found: str | None) -> None:
+    doubted = list(doubts(workflow(variables={"x": "1"}, steps={"a": {"image": "i", "command": ["sh", text]}})))
+
+    assert [problem.path for problem in doubted] == ([] if found is None else ["steps.a.command[1]"])
+    assert found is None or f"`{found}` is no expression" in doubted[0].message
+
+
 def test_a_variable_takes_its_default_type_unless_it_is_computed() -> None:
     parsed = workflow(
         variables={
@@ -97,6 +129,12 @@ def test_a_variable_takes_its_default_type_unless_it_is_computed() -> None:
         "string",
         None,
     ]
+
+
+def test_a_problem_without_a_hint_is_sent_without_one() -> None:
+    found = [problem.as_error() for problem in parse(document(steps={"A": {"image": "i"}}, version=1, stpes=1))[1]]
+
+    assert [error.keys() for error in found] == [{"field", "message", "hint"}, {"field", "message"}]
 
 
 json_like = st.recursive(

@@ -209,6 +209,25 @@ def test_every_wrong_output_is_named() -> None:
     assert caught.value.errors[-1]["message"] == "is declared and was not given"
 
 
+def test_an_output_that_was_misspelt_is_named() -> None:
+    with pytest.raises(Rejected) as caught:
+        outputs_of({"___ROW": 3, "other": 1}, rows="integer", files="array")
+
+    assert caught.value.detail == "rows: is declared and was not given: you gave `ROW`; files: is declared and was not given"
+    assert caught.value.errors[0]["hint"] == "rename one of the two, so that both say `rows`"
+
+
+def test_of_a_log_only_declared_outputs_are_taken_and_the_rest_is_dropped_silently() -> None:
+    step = workflow(steps={"a": {"image": "i", "outputs": {"rows": "integer"}}}).steps["a"]
+    noise = {f"n{index}": index for index in range(1000)}
+
+    assert declared_outputs(step, {"___ROWS": "3", "bad-name": 1, "zzz": 1, **noise}, only_declared=True) == {"rows": 3}
+    with pytest.raises(Rejected, match="you gave `row`"):
+        declared_outputs(step, {"row": 3}, only_declared=True)
+    with pytest.raises(Rejected, match="whole number"):
+        declared_outputs(step, {"rows": "three", "extra": 1}, only_declared=True)
+
+
 def test_outputs_over_a_megabyte_are_refused() -> None:
     with pytest.raises(Rejected) as caught:
         outputs_of({"x": "x" * 1_000_000})

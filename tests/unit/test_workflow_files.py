@@ -87,7 +87,8 @@ def test_only_workflow_files_are_read(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + GOOD)
     (tmp_path / "folder.yaml").mkdir()
 
-    assert load_folder(tmp_path) == Catalogue(workflows=catalogue({"good.yaml": GOOD}).workflows)
+    assert load_folder(tmp_path) == catalogue({"good.yaml": GOOD})
+    assert load_folder(tmp_path).files == {"good": "good.yaml"}
 
 
 def test_a_folder_that_is_missing_is_told_and_not_raised(tmp_path: Path) -> None:
