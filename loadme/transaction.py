@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,12 +112,13 @@ def keep_variables(services: Services, state: State, step: str, item: int) -> Va
 def overlaid_variables(services: Services, state: State, step: str) -> dict[str, Any]:
     """The run's variables overlaid with the outputs of the step's ancestors, the same whatever finished first."""
     given = claims.read(services.blobs, state.run.variables)
-    return variables.overlay(state.workflow, given, ancestor_outputs(services, state, step), step)
+    outputs = outputs_of(services, state, ancestors(state.workflow, step))
+    return variables.overlay(state.workflow, given, outputs, step)
 
 
-def ancestor_outputs(services: Services, state: State, step: str) -> dict[str, dict[str, Any]]:
-    """The outputs of each ancestor of the step, in topological order."""
-    return {name: claims.read(services.blobs, state.run.steps[name].outputs) for name in ancestors(state.workflow, step)}
+def outputs_of(services: Services, state: State, steps: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The outputs of each of these steps."""
+    return {name: claims.read(services.blobs, state.run.steps[name].outputs) for name in steps}
 
 
 def finished(item: Item | None, attempt: AttemptId) -> bool:

@@ -86,7 +86,7 @@ class AzureArm:
         ):
             version = client.template_spec_versions.get(spec.resource_group, spec.name, spec.version)
         declared: dict[str, dict[str, Any]] = (version.main_template or {}).get("parameters", {})
-        return tuple(TemplateParameter(name, str(each["type"]).lower(), "defaultValue" in each) for name, each in declared.items())
+        return tuple(TemplateParameter(name, str(each.get("type", "")).lower(), "defaultValue" in each) for name, each in declared.items())
 
     def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
         """See Arm."""

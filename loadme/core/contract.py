@@ -15,7 +15,7 @@ from msgspec import Struct
 from loadme.core import tokens
 from loadme.core.state import Item, Run
 from loadme.core.template import GroupRequest
-from loadme.definitions import durations, expressions, variables
+from loadme.definitions import durations, expressions, graph, variables
 from loadme.definitions.definition import Step, Workflow
 from loadme.settings import Settings
 
@@ -39,6 +39,15 @@ def context(run: Run, given: Mapping[str, Any], outputs: Mapping[str, Mapping[st
 def run_context(run: str, workflow: str, created_at: datetime, scheduled_at: datetime | None) -> dict[str, Any]:
     """What expressions see as `run`. A run that nothing scheduled counts as scheduled for the moment it was created."""
     return {"id": run, "workflow": workflow, "created_at": rfc3339(created_at), "scheduled_at": rfc3339(scheduled_at or created_at)}
+
+
+def steps_read(workflow: Workflow, name: str) -> tuple[str, ...]:
+    """The steps whose outputs this one's expressions read. All its ancestors, if it names one only at run time."""
+    step = workflow.steps[name]
+    texts = (step.image, *step.command, *workflow.defaults.env.values(), *step.env.values(), step.condition or "")
+    found = [expressions.references(text) for text in texts]
+    named = frozenset[str]().union(*(one.steps for one in found))
+    return tuple(other for other in graph.ancestors(workflow, name) if other in named or any(one.any_step for one in found))
 
 
 def is_wanted(step: Step, seen: Context) -> bool:

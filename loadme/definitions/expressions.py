@@ -37,11 +37,12 @@ class Expression(Struct, frozen=True):
 
 
 class References(Struct, frozen=True):
-    """What a text's expressions name outright; `steps[variables.x]` names a step only at run time and is not among them."""
+    """What a text's expressions name outright; `steps[variables.x]` names a step only at run time: `any_step`."""
 
     steps: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
     outputs: frozenset[tuple[str, str]] = frozenset()
+    any_step: bool = False
 
 
 def is_expression(text: str) -> bool:
@@ -90,6 +91,7 @@ def references(text: str) -> References:
         steps=frozenset(path[1] for path in steps),
         variables=frozenset(path[1] for path in found if path[0] == "variables" and len(path) > 1),
         outputs=frozenset((path[1], path[3]) for path in steps if len(path) > 3 and path[2] == "outputs"),
+        any_step=("steps",) in found,
     )
 
 

@@ -77,7 +77,7 @@ def _judged(services: Services, state: State, attempt: AttemptId, given: Mapping
             raise
         return bad_outputs(services, wrong, "callback"), wrong
     name = f"runs/{attempt.run}/{attempt.step}-{attempt.item}-{attempt.attempt}-outputs"
-    kept = claims.keep(services.blobs, name, outputs, claims.IN_RUN)
+    kept = claims.keep(services.blobs, name, outputs, claims.room(state.workflow))
     return Outcome(status="succeeded", at=services.now(), source="callback", outputs=kept), None
 
 

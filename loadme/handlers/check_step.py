@@ -97,5 +97,7 @@ def _outcome(services: Services, state: State, item: Item, found: Succeeded | Fa
         outputs = variables.declared_outputs(state.workflow.steps[item.step], found.outputs, services.settings.variable_prefix)
     except Rejected as wrong:
         return bad_outputs(services, wrong, "check", log=found.log, exit_code=found.exit_code)
-    kept = claims.keep(services.blobs, f"runs/{item.run}/{item.step}-{item.item}-{item.attempt.number}-outputs", outputs, claims.IN_RUN)
+    kept = claims.keep(
+        services.blobs, f"runs/{item.run}/{item.step}-{item.item}-{item.attempt.number}-outputs", outputs, claims.room(state.workflow)
+    )
     return Outcome(status="succeeded", at=now, source="check", outputs=kept)

@@ -47,7 +47,8 @@ def _seen(services: Services, state: State, message: StepRequest) -> Context:
     # What is stored with the item, once there is one: a request that is built twice must be the same.
     item = state.items.get((message.step, message.item))
     given = claims.read(services.blobs, item.variables if item else message.variables)
-    return contract.context(state.run, given, transaction.ancestor_outputs(services, state, message.step))
+    read = contract.steps_read(state.workflow, message.step)
+    return contract.context(state.run, given, transaction.outputs_of(services, state, read))
 
 
 def _event(services: Services, state: State, message: StepRequest, seen: Context, claim: str) -> Launch | Decline:

@@ -13,6 +13,7 @@ import msgspec
 from loadme import log, store, transaction
 from loadme.azure.storage.tables import Row
 from loadme.core.engine import State
+from loadme.core.ids import newest_first
 from loadme.errors import Conflict, LoadmeError, RunAbsent
 from loadme.handlers.close import close_if_over
 from loadme.handlers.start import open_row
@@ -71,6 +72,7 @@ def _look_after(services: Services, run: str, etag: str) -> None:
         # Its start was cut before the run was stored; nobody was told that it was accepted. Unless it is being started again just now.
         with suppress(Conflict):
             services.tables.delete(store.OPEN, run, etag)
+            services.tables.delete(store.ALL, newest_first(run))
     except LoadmeError as trouble:
         log.warning("patrol-run", run=run, why=str(trouble))
 
