@@ -2,8 +2,6 @@
 
 One file, standard library only, Python 3.8 or newer: install loadme in the image, or copy this file into it.
 
-The runner:
-
     python -m loadme.step run -- COMMAND ARG…        (copied into an image: python step.py run -- COMMAND ARG…)
 
 starts COMMAND without a shell, passes its output through, and reports how it ended. COMMAND gives outputs back by writing them to the
@@ -11,26 +9,21 @@ file $LOADME_OUTPUT; when a name comes twice, the last one counts:
 
     rows=3                      a line: the value is text, read as the type that the workflow declares
     note<<END                   a block: the lines up to a line that is END and nothing else
-    several lines
-    END
     {"rows": 3, "done": true}   a JSON object: values keep their types
 
-Inside loadme the runner exits 0 whatever COMMAND's exit code was, because ACI may start a container again that exits non-zero; its last
-line of output, `::{"loadme":{…}}::`, says how it went. Outside loadme nothing is reported and COMMAND's exit code is kept.
+Inside loadme the exit code is 0 whatever COMMAND's was, because ACI may start a container again that exits non-zero; the last line of
+output, `::{"loadme":{…}}::`, says how it went. Outside loadme nothing is reported and COMMAND's exit code is kept.
 
-The module, for a script that the runner starts:
+A Python script says `from loadme import step` (copied into an image: `import step`) and has:
 
-    from loadme import step
-
-    day = step.variable("day")                       a variable of the run, with its type
+    step.variable("day")                             a variable of the run, with its type
     step.files.put("part-1.csv", Path("part.csv"))   a file for later steps; step.files.get(name), step.files.list()
     step.heartbeat(0.5, "half way")                  progress, sent at most once a second; False once the attempt is over
     step.output(rows=3)                              an output, reported when the script has ended with exit code 0
     step.fail("no data for that day", day=day)       ends the script: the step has failed, and this is why
+    step.report()                                    the end of a script that has no runner: sends the outputs collected so far
 
-A script that is itself the container's command, without the runner, ends with `step.report()`: it sends the outputs collected so far.
-Outside loadme all of this warns once and reports nothing; variables come from the environment and files from ./loadme-files, so that a
-script can be tried by hand.
+Outside loadme all of this warns once and reports nothing; variables come from the environment and files from ./loadme-files.
 """
 
 from __future__ import annotations
@@ -62,7 +55,8 @@ if TYPE_CHECKING:
 # An answer that will not change. All others are tried again, also a 403 or 404: that is what a stopped or starting function app says.
 FINAL = frozenset({400, 401, 409, 410, 411, 413, 415, 422})
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(=|<<)(.*)", re.ASCII)
+# In a file of outputs: an empty line, name=value, or a block from name<<END to END.
+ENTRY = re.compile(r"[^\S\n]*(?:\n|\Z)|(NAME)=(.*)\n?|(NAME)<<(.+)\n((?:.*\n)*?)\4(?:\n|\Z)".replace("NAME", NAME.pattern), re.ASCII)
 LOG_LINES, LOG_BYTES, VERDICT_BYTES = 20, 4096, 8192
 
 
@@ -77,9 +71,6 @@ class Unavailable(Exception):
 def say(message: str) -> None:
     """A line for whoever reads the container's log."""
     print(f"loadme: {message}", file=sys.stderr, flush=True)
-
-
-# --- HTTP ---------------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -144,9 +135,6 @@ def send(
         delay = min(delay * 2, 30.0)
 
 
-# --- outputs ------------------------------------------------------------------------------------------------------------------------
-
-
 def to_json(value: object) -> str:
     """Compact ASCII JSON; ValueError or TypeError for what JSON has no word for, NaN among it."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
@@ -158,26 +146,34 @@ def parse_outputs(text: str) -> dict[str, Any]:
     outputs: dict[str, Any] = {}
     position = 0
     while position < len(text):
-        end = _line_end(text, position)
-        line = text[position:end]
-        if line.startswith("{"):
+        if text[position] == "{":
             found, position = _json_object(text, position)
-        elif line.strip():
-            found, position = _line_or_block(text, position, end)
-        else:
-            found, position = {}, end + 1
-        outputs.update(found)
+            outputs.update(found)
+            continue
+        entry = ENTRY.match(text, position)
+        if entry is None:
+            raise _wrong(text, position, _complaint(_line(text, position)))
+        name, value, block, _, lines = entry.groups()
+        if name or block:
+            outputs[name or block] = value if name else lines[:-1]
+        position = entry.end()
     return outputs
 
 
-def _line_end(text: str, position: int) -> int:
+def _line(text: str, position: int) -> str:
     end = text.find("\n", position)
-    return len(text) if end < 0 else end
+    return text[position:] if end < 0 else text[position:end]
 
 
 def _wrong(text: str, position: int, problem: str) -> OutputError:
-    number = text.count("\n", 0, position) + 1
-    return OutputError(f"line {number} of the output file: {problem}")
+    return OutputError(f"line {text.count(chr(10), 0, position) + 1} of the output file: {problem}")
+
+
+def _complaint(line: str) -> str:
+    name, sign, end = line.partition("<<")
+    if not (sign and NAME.fullmatch(name)):
+        return f"expected name=value, name<<END or a JSON object, found {line[:60]!r}"
+    return f"the block {line} has no line that is {end} and nothing else" if end else f"{line} names no delimiter: write {name}<<END"
 
 
 def _no_constant(word: str) -> NoReturn:
@@ -189,28 +185,10 @@ def _json_object(text: str, start: int) -> tuple[dict[str, Any], int]:
         found, end = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, start)
     except (ValueError, RecursionError) as problem:
         raise _wrong(text, start, f"not a JSON object: {getattr(problem, 'msg', problem)}") from None
-    stop = _line_end(text, end)
-    if text[end:stop].strip():
-        raise _wrong(text, end, f"unexpected text after the JSON object: {text[end:stop].strip()[:60]!r}")
-    return found, stop + 1
-
-
-def _line_or_block(text: str, start: int, end: int) -> tuple[dict[str, Any], int]:
-    match = LINE.fullmatch(text[start:end])
-    if match is None:
-        raise _wrong(text, start, f"expected name=value, name<<END or a JSON object, found {text[start:end][:60]!r}")
-    name, sign, rest = match.groups()
-    if sign == "=":
-        return {name: rest}, end + 1
-    if not rest:
-        raise _wrong(text, start, f"{name}<< names no delimiter: write {name}<<END")
-    lines: list[str] = []
-    while end < len(text):
-        begin, end = end + 1, _line_end(text, end + 1)
-        if text[begin:end] == rest:
-            return {name: "\n".join(lines)}, end + 1
-        lines.append(text[begin:end])
-    raise _wrong(text, start, f"the block {name}<<{rest} has no line that is {rest} and nothing else")
+    rest = _line(text, end)
+    if rest.strip():
+        raise _wrong(text, end, f"unexpected text after the JSON object: {rest.strip()[:60]!r}")
+    return found, end + len(rest) + 1
 
 
 def read_outputs(path: Path) -> dict[str, Any]:
@@ -221,13 +199,14 @@ def read_outputs(path: Path) -> dict[str, Any]:
         raise OutputError(f"the output file is not UTF-8: {problem.reason} at byte {problem.start}") from None
 
 
-# --- files --------------------------------------------------------------------------------------------------------------------------
-
-
 def _checked(name: str) -> str:
     if not name or "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):
         raise ValueError(f"{name!r} is no name of a file: a relative path with /, without empty, . or .. parts")
     return name
+
+
+def _content(data: bytes | str | os.PathLike[str]) -> bytes | Path:
+    return data.encode() if isinstance(data, str) else data if isinstance(data, bytes) else Path(data)
 
 
 class LocalFiles:
@@ -237,9 +216,9 @@ class LocalFiles:
         self.folder = folder
 
     def put(self, name: str, data: bytes | str | os.PathLike[str]) -> None:
-        path = self.folder / _checked(name)
+        path, body = self.folder / _checked(name), _content(data)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else Path(data).read_bytes())
+        path.write_bytes(body.read_bytes() if isinstance(body, Path) else body)
 
     def get(self, name: str) -> bytes:
         return (self.folder / _checked(name)).read_bytes()
@@ -259,8 +238,7 @@ class BlobFiles:
 
     def put(self, name: str, data: bytes | str | os.PathLike[str]) -> None:
         """Write a file, whole or not at all, over one of the same name: text, bytes, or what a `Path` holds."""
-        body = data.encode() if isinstance(data, str) else data if isinstance(data, bytes) else Path(data)
-        self._send("PUT", self._blob(name), body)
+        self._send("PUT", self._blob(name), _content(data))
 
     def get(self, name: str) -> bytes:
         """What a file holds; FileNotFoundError if there is none of that name."""
@@ -284,11 +262,8 @@ class BlobFiles:
         return f"{self.url}/{urllib.parse.quote(_checked(name))}"
 
     def _send(self, method: str, url: str, body: bytes | Path | None = None) -> Answer:
-        headers = {
-            "Authorization": f"Bearer {self._access_token()}",
-            "x-ms-version": "2021-08-06",
-            "x-ms-date": email.utils.formatdate(usegmt=True),
-        }
+        headers = {"Authorization": f"Bearer {self._access_token()}", "x-ms-version": "2021-08-06"}
+        headers["x-ms-date"] = email.utils.formatdate(usegmt=True)
         if method == "PUT":
             headers.update({"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"})
         answer = send(method, url, headers, body, final=FINAL | {403, 404})
@@ -301,14 +276,12 @@ class BlobFiles:
     def _access_token(self) -> str:
         """Storage's token from App Service's endpoint where there is one, or from IMDS; renewed five minutes before it ends."""
         if time.time() > self._token_ends - 300:
-            query = {"api-version": "2018-02-01", "resource": "https://storage.azure.com/"}
-            headers = {"Metadata": "true"}
-            url = self._environ.get("IDENTITY_ENDPOINT", "")
-            if url:
-                query["api-version"], headers = "2019-08-01", {"X-IDENTITY-HEADER": self._environ.get("IDENTITY_HEADER", "")}
-            else:
-                host = self._environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or "http://169.254.169.254"
-                url = f"{host.rstrip('/')}/metadata/identity/oauth2/token"
+            host = self._environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or "http://169.254.169.254"
+            url, version, headers = f"{host.rstrip('/')}/metadata/identity/oauth2/token", "2018-02-01", {"Metadata": "true"}
+            if self._environ.get("IDENTITY_ENDPOINT"):
+                url, version = self._environ["IDENTITY_ENDPOINT"], "2019-08-01"
+                headers = {"X-IDENTITY-HEADER": self._environ.get("IDENTITY_HEADER", "")}
+            query = {"api-version": version, "resource": "https://storage.azure.com/"}
             if self._environ.get("AZURE_CLIENT_ID"):
                 query["client_id"] = self._environ["AZURE_CLIENT_ID"]
             # No answer is final: in a container group that has just started, the endpoint may need half a minute.
@@ -316,9 +289,6 @@ class BlobFiles:
             found = json.loads(answer.body)
             self._token, self._token_ends = found["access_token"], float(found.get("expires_on") or 0)
         return self._token
-
-
-# --- the step -----------------------------------------------------------------------------------------------------------------------
 
 
 def verdict(attempt: str, **found: Any) -> str:
@@ -351,6 +321,7 @@ class Step:
         self.inside = bool(environ.get("LOADME_CALLBACK_URL"))
         self._environ = environ
         self._url = environ.get("LOADME_CALLBACK_URL", "").rstrip("/")
+        self._prefix = environ.get("LOADME_VARIABLE_PREFIX") or "___"
         self._variables: dict[str, Any] | None = None
         self._outputs: dict[str, Any] = {}
         self._heartbeat_at = float("-inf")
@@ -369,17 +340,16 @@ class Step:
             if answer and answer.status == 200:
                 self._variables = dict(json.loads(answer.body)["variables"])
             else:
-                self._variables = environment_variables(self._environ, self._environ.get("LOADME_VARIABLE_PREFIX") or "___")
+                self._variables = environment_variables(self._environ, self._prefix)
         return dict(self._variables)
 
     def variable(self, name: str, default: Any = ...) -> Any:
         """One variable, whatever the case of its name; KeyError if there is none and no `default`."""
-        for known, value in self.variables().items():
-            if known.lower() == name.lower():
-                return value
-        if default is ...:
-            raise KeyError(f"there is no variable {name}; there are: {', '.join(sorted(self.variables())) or 'none'}")
-        return default
+        found = next((value for known, value in self.variables().items() if known.lower() == name.lower()), default)
+        if found is ...:
+            by_hand = "" if self.inside else f"; to try the script by hand, set {self._prefix}{name.upper()} in the environment"
+            raise KeyError(f"there is no variable {name}; there are: {', '.join(sorted(self.variables())) or 'none'}{by_hand}")
+        return found
 
     def output(self, name: str = "", value: Any = None, /, **outputs: Any) -> None:
         """Collect outputs, `output(rows=3)` or `output("rows", 3)`; of one name the last counts.
@@ -477,9 +447,6 @@ def environment_variables(environ: Mapping[str, str], prefix: str) -> dict[str, 
             except (ValueError, RecursionError):
                 found[name[len(prefix) :].lower()] = text
     return found
-
-
-# --- the runner ---------------------------------------------------------------------------------------------------------------------
 
 
 class Log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,8 @@ from loadme.cli.target import ADVICE, Target
 Json = dict[str, Any]
 TIMEOUT = 60.0  # seconds: a cold start on Azure takes tens of them
 PAGE = 100
+COMMANDS = {"workflows": "loadme workflows", "health": "loadme workflows", "runs": "loadme runs"}
+ROUTES = re.compile(rf"`?\bGET /api/({'|'.join(COMMANDS)})\b(?!/)`?")  # what the API advises, for whoever has the command line
 
 
 class Api:
@@ -82,6 +85,10 @@ class Api:
         body = None if response.status_code == httpx.codes.NOT_MODIFIED else self._object(response)
         return body, response.headers.get("etag", etag)
 
+    def items(self, run: str, step: str) -> list[Json]:
+        """The items of a step with their attempts, the first page of them."""
+        return list(self._json("GET", f"runs/{_quoted(run)}/steps/{_quoted(step)}/items").get("items", ()))
+
     def log(self, run: str, step: str, *, item: int | None = None, attempt: int | None = None, tail: int | None = None) -> str:
         """A step's log: live while it runs, from the archive afterwards."""
         asked = {"item": item, "attempt": attempt, "tail": tail}
@@ -111,22 +118,21 @@ class Api:
             raise Unreachable(f"{self._target.url} did not answer ({reason}): try again, or look at the function app's own log") from error
         if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
             return response
-        raise Refused(response.status_code, refusal(response, self._target))
+        raise refusal(response, self._target)
 
 
-def refusal(response: httpx.Response, target: Target) -> str:
+def refusal(response: httpx.Response, target: Target) -> Refused:
     """An error answer in words: a problem's title and detail, then a line for each field that is wrong."""
     status = response.status_code
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return _key_refused(status, target)
-    problem = _problem(response)
-    if problem:
-        return problem
+        return Refused(status, _key_refused(status, target))
+    if (problem := _problem(response)) is not None:
+        return Refused(status, _in_words(problem), problem.get("errors") or ())
     if status == httpx.codes.NOT_FOUND:
-        return f"{response.url} does not exist: is {target.url} a loadme function app of this version?"
+        return Refused(status, f"{response.url} does not exist: is {target.url} a loadme function app of this version?")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return f"the function app failed (HTTP {status}): look at its log, then try again"
-    return f"{target.url} answered HTTP {status}, which loadme does not expect: is it a loadme function app?"
+        return Refused(status, f"the function app failed (HTTP {status}): look at its log, then try again")
+    return Refused(status, f"{target.url} answered HTTP {status}, which loadme does not expect: is it a loadme function app?")
 
 
 def _key_refused(status: int, target: Target) -> str:
@@ -135,18 +141,25 @@ def _key_refused(status: int, target: Target) -> str:
     return f"{target.url} refused the function key (HTTP {status}), which came from {target.key_from}: give the key of the host"
 
 
-def _problem(response: httpx.Response) -> str:
+def _problem(response: httpx.Response) -> Json | None:
     try:
         problem = response.json()
     except ValueError:
-        return ""
-    if not isinstance(problem, dict) or "title" not in problem:
-        return ""
-    lines = [": ".join(str(problem[part]) for part in ("title", "detail") if problem.get(part))]
-    for error in problem.get("errors") or ():
-        hint = f" ({error['hint']})" if error.get("hint") else ""
-        lines.append(f"  {error.get('field', '')}: {error.get('message', '')}{hint}")
-    return "\n".join(lines)
+        return None
+    return problem if isinstance(problem, dict) and "title" in problem else None
+
+
+def _in_words(problem: Json) -> str:
+    fields = [f"{error.get('field', '')}: {error.get('message', '')}" for error in problem.get("errors") or ()]
+    detail = str(problem.get("detail") or "")
+    beyond = detail
+    for field in fields:
+        beyond = beyond.replace(field, "")
+    # A detail that only strings the fields together is said by their own lines, which have the hints too.
+    lines = [": ".join(part for part in (str(problem["title"]), detail if beyond.strip("; ") else "") if part)]
+    for field, error in zip(fields, problem.get("errors") or (), strict=True):
+        lines.append(f"  {field} ({error['hint']})" if error.get("hint") else f"  {field}")
+    return ROUTES.sub(lambda route: f"`{COMMANDS[route[1]]}`", "\n".join(lines))
 
 
 def _quoted(name: str) -> str:

@@ -14,7 +14,7 @@ from loadme.cli import logs as step_logs
 from loadme.cli import render, values, words
 from loadme.cli.api import Json
 from loadme.cli.errors import Interrupted
-from loadme.cli.session import Session, connected, emit
+from loadme.cli.session import Session, answering, connected, emit
 from loadme.cli.watch import watch as watch_run
 
 WATCH = click.option("--watch", is_flag=True, help="Follow the run until it is over; exit code 0 if it succeeded, else 1.")
@@ -48,27 +48,33 @@ def loadme() -> None:
     Without --url the commands talk to the local cloud of this checkout (`make cloud`). For a function app on Azure,
     set LOADME_URL and LOADME_KEY, or give --url and --key.
 
+    With --json standard output is always one JSON document; what went wrong is {"error": {"message", "status", "errors"}} there,
+    and text on standard error.
+
     Exit codes: 0 all is well, 1 the run failed or a file is broken, 2 the command cannot be carried out, 130 Ctrl-C.
     """
 
 
 @loadme.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[PATH|WORKFLOW]...", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else.")
 @click.pass_context
 def validate(context: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
     """Check workflow files and say all that is wrong.
 
-    Takes files and folders of them; the folder workflows/ if none is named. Needs no function app.
+    Takes files, folders of them, and names of workflows; the folder workflows/ of this checkout if none is named. Needs no
+    function app. An images.yaml beside the files is checked too; images that it does not know are warnings.
 
     \b
     Examples:
       loadme validate                             the folder workflows/
+      loadme validate hello                       one workflow of it
       loadme validate nightly.yaml other/         a file and a folder
     """
     from loadme.cli import validating  # the expression language is loaded only for this
 
-    report = validating.validate(paths or (validating.FOLDER,))
+    with answering(as_json):
+        report = validating.validate(paths)
     if as_json:
         emit(report)
     else:
@@ -124,6 +130,8 @@ def start(session: Session, workflow: str, pairs: tuple[str, ...], file: TextIO 
 def runs(session: Session, workflow: str | None, status: str | None, limit: int, everything: bool) -> None:
     """List runs, the newest first."""
     listed = list(session.api.runs(workflow=workflow, status=status, limit=None if everything else limit))
+    if workflow and not listed:
+        session.api.workflow(workflow)  # one that does not exist has no runs either, and should be told so
     session.show({"runs": listed}, lambda: render.runs(listed, session.outside.now()))
 
 
@@ -173,7 +181,7 @@ def logs(session: Session, run: str, step: str, tail: int | None, item: int | No
         text = step_logs.read(session.api, source, tail)
         _printer(session.as_json)(text)
     if session.as_json:
-        emit({"run": source.run, "step": step, "item": item, "attempt": attempt, "log": text})
+        emit({"run": source.run, "step": step, **step_logs.numbers(session.api, source), "log": text})
 
 
 def _printer(as_json: bool) -> Callable[[str], None]:

@@ -8,6 +8,7 @@ Interrupted        130: Ctrl-C
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import IO, Any
 
 import click
@@ -23,6 +24,10 @@ class Trouble(click.ClickException):
         """Print the message, nothing else, where it does not mix with a command's own output."""
         click.echo(f"loadme: {self.format_message()}", file=file, err=True)
 
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints instead of an answer: `status` is HTTP's, `errors` are the fields that the function app found wrong."""
+        return {"error": {"message": self.format_message(), "status": None, "errors": []}}
+
 
 class Unreachable(Trouble):
     """Nothing answered at the URL, or not in time."""
@@ -33,10 +38,14 @@ class Unreachable(Trouble):
 class Refused(Trouble):
     """The function app answered with an error status."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, errors: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.status = status
+        self.errors = tuple(errors)
         self.passing = status == 429 or status >= 500
+
+    def as_json(self) -> dict[str, Any]:
+        return {"error": {"message": self.format_message(), "status": self.status, "errors": list(self.errors)}}
 
 
 class Interrupted(Trouble):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from loadme.cli import words
 from loadme.cli.api import Json
+
+NARROW = 60  # columns; below it there is no room for what a step has to say
+FROM_AZURE = ("image", "capacity", "infrastructure", "exit_code", "timed_out")
+WITH_LOG = ("failed", "exit_code", "outputs", "timed_out")
+# What ACI says of every container, whatever became of it.
+NOISE = re.compile(r"(Pulling|Pulled|Created|Started|Killing): .*|Error|Completed", re.DOTALL)
 
 
 def console() -> Console:
@@ -93,8 +101,22 @@ def _file_error(error: Any) -> str:
 
 def steps(run: Json, now: datetime) -> RenderableType:
     """The table of a run's steps, as `--watch` repaints it."""
-    rows = [(step["name"], status(step["status"]), words.took(step, now), _attempts(step), _told(step)) for step in run.get("steps", ())]
-    return table("step", "status", "took", "attempts", "", rows=rows)
+    return _Steps(run, now)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    run: Json
+    now: datetime
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        headings: tuple[str, ...] = ("step", "status", "took", "attempts", "")
+        if options.max_width < NARROW:
+            headings = headings[:3]
+        yield table(*headings, rows=(self._row(step)[: len(headings)] for step in self.run.get("steps", ())))
+
+    def _row(self, step: Json) -> tuple[str | Text, ...]:
+        return (step["name"], status(step["status"]), words.took(step, self.now), _attempts(step), _told(step))
 
 
 def _told(step: Json) -> Text:
@@ -131,7 +153,7 @@ def named(title: str, values: Json | None) -> list[RenderableType]:
 
 
 def explained(run: Json) -> list[RenderableType]:
-    """A failure: what failed, why, in Azure's words too, the log's last lines, what to do, where the rest is."""
+    """A failure: what failed, why, the details (whose words they are), the log's last lines, what to do, where the rest is."""
     error = run.get("error")
     if not error:
         return []
@@ -139,9 +161,18 @@ def explained(run: Json) -> list[RenderableType]:
     what = f"step {step} failed" if step else f"the run {run['status']}"
     lines = [f"  kind: {error['kind']}"] if error.get("kind") else []
     lines += [f"  exit code: {error['exit_code']}"] if error.get("exit_code") is not None else []
-    lines += [f"  Azure says: {words.clean(str(detail))}" for detail in error.get("details") or ()]
+    lines += [f"  {detail}" for detail in _details(error)]
     lines += ["  the log's last lines:"] if error.get("log") else []
     lines += [f"    | {words.clean(text)}" for text in error.get("log") or ()]
     lines += [f"  what to do: {error['hint']}"] if error.get("hint") else []
-    lines += [f"  the whole log: loadme logs {run['id']} {step}"] if step else []
+    has_log = error.get("log") or error.get("kind") in WITH_LOG
+    lines += [f"  the whole log: loadme logs {run['id']} {step}"] if step and has_log else []
     return [Text(f"{what}: {words.clean(str(error.get('message') or ''))}", style="red"), *map(Text, lines)]
+
+
+def _details(error: Json) -> list[str]:
+    """The details that add to the message, marked as Azure's where they are not loadme's or the container's own."""
+    is_azures = error.get("kind") in FROM_AZURE
+    details = [str(detail) for detail in error.get("details") or () if str(detail) not in str(error.get("message") or "")]
+    label = "Azure says: " if is_azures else ""
+    return [label + words.clean(detail) for detail in details if not (is_azures and NOISE.fullmatch(detail))]

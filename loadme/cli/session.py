@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.console import Console, RenderableType
 
 from loadme.cli import render
 from loadme.cli.api import Api
+from loadme.cli.errors import Trouble
 from loadme.cli.outside import Outside
 from loadme.cli.target import find
 
@@ -43,6 +45,17 @@ def emit(thing: Any) -> None:
     click.echo(json.dumps(thing, indent=2, ensure_ascii=False))
 
 
+@contextlib.contextmanager
+def answering(as_json: bool) -> Iterator[None]:
+    """With `--json` an error is a document too, so that whoever reads standard output always finds one there."""
+    try:
+        yield
+    except Trouble as trouble:
+        if as_json:
+            emit(trouble.as_json())
+        raise
+
+
 def connected(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command `--url`, `--key` and `--json`, and a `Session` as its first argument."""
 
@@ -54,7 +67,7 @@ def connected(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(url: str | None, key: str | None, as_json: bool, **arguments: Any) -> None:
         outside = click.get_current_context().find_object(Outside) or Outside()
-        with Api(find(url, key, outside), outside.transport) as api:
+        with answering(as_json), Api(find(url, key, outside), outside.transport) as api:
             command(Session(api=api, outside=outside, console=render.console(), as_json=as_json), **arguments)
 
     return wrapped

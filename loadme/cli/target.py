@@ -42,7 +42,7 @@ def find(url: str | None, key: str | None, outside: Outside) -> Target:
                 url=_base(str(state["url"])), key=key or str(state["key"]), key_from="--key or LOADME_KEY" if key else str(state_file)
             )
         dead.append(f"the local cloud of {state_file.parent.parent} is not running any more (process {state['pid']} is gone)")
-    raise Trouble("; ".join([*dead, f"no function app to talk to: {ADVICE}"]))
+    raise Trouble("; ".join(dead or ["no local cloud is up for this folder, nor for one above it"]) + f": {ADVICE}")
 
 
 def _state_files(folder: Path) -> Iterator[Path]:

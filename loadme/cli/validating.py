@@ -93,7 +93,7 @@ def _named(path: Path) -> _Found:
     if bad:
         return _Found(folder, Catalogue(broken=bad))
     like = closest(name, [*whole.workflows, *(Path(one.file).stem for one in whole.broken)])
-    raise Trouble(f"{name} does not exist, and {folder} has no workflow of that name" + (f": did you mean {like}?" if like else ""))
+    raise Trouble(f"there is no file, folder or workflow {name}" + (f": did you mean {like}?" if like else ""))
 
 
 def _entry(file: str, problems: Iterable[Problem]) -> dict[str, Any]:

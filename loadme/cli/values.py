@@ -31,9 +31,13 @@ def parse(pairs: Iterable[str], schema: Mapping[str, Any], read: Callable[[str],
         if not (equals and name):
             wrong.append(f"{pair!r} is not NAME=VALUE")
             continue
+        if name in values:
+            wrong.append(f"{name} is given twice: a variable has one value")
+            continue
+        values[name] = None  # so that a second one is told even when this one is wrong
         try:
-            values[name] = typed(name, _content(text, read), schema.get("properties", {}).get(name, {"type": "string"}))
-        except (ValueError, OSError) as error:
+            values[name] = typed(name, _content(name, text, read), schema.get("properties", {}).get(name, {"type": "string"}))
+        except ValueError as error:
             wrong.append(str(error))
     if wrong:
         raise Trouble("\n  ".join(["these values cannot be used:", *wrong]))
@@ -67,10 +71,18 @@ def from_file(text: str, source: str) -> dict[str, Any]:
     return values
 
 
-def _content(text: str, read: Callable[[str], str]) -> str:
+def _content(name: str, text: str, read: Callable[[str], str]) -> str:
     if text.startswith("@@"):
         return text[1:]
-    return read(text[1:]) if text.startswith("@") else text
+    if not text.startswith("@"):
+        return text
+    try:
+        return read(text[1:])
+    except OSError as error:
+        hint = f"write -v {name}=@{text} for a value that begins with an @"
+        raise ValueError(f"{name}: the file {text[1:]!r} cannot be read ({error.strerror}); {hint}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: the file {text[1:]!r} is not UTF-8 text") from error
 
 
 def _is(kind: str, value: Any) -> bool:

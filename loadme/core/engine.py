@@ -337,7 +337,9 @@ def _item_due(item: Item, now: datetime, policy: Policy) -> tuple[Action, ...]:
     attempt = item.attempt
     if item.outcome is not None:
         advance = () if item.applied else (Advance(item.attempt_id, item.outcome.outputs),)
-        return (*advance, *(_cleanup_due(item, now, policy) if attempt.cleanup == "wanted" else ()))
+        # Cleanup comes after the outcome was applied, but does not depend on it: a run that cannot go on must not leak.
+        is_next = item.applied or now > item.outcome.at + OVERDUE
+        return (*advance, *(_cleanup_due(item, now, policy) if attempt.cleanup == "wanted" and is_next else ()))
     if attempt.checks == 0:
         return (Check(item.attempt_id, 1, policy.check_delay(1)),)
     expected = (attempt.checked_at or attempt.launched_at) + timedelta(seconds=policy.check_delay(attempt.checks + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,9 +14,8 @@ from loadme.core import bodies, loglines, tokens
 from loadme.core.engine import Progressed, Report, State
 from loadme.core.ids import AttemptId, parse_attempt
 from loadme.core.state import Error, Item, Outcome, Progress
-from loadme.definitions import variables
 from loadme.errors import LoadmeError, Rejected, RunAbsent
-from loadme.handlers import archive
+from loadme.handlers import archive, outcomes
 from loadme.services import Services
 from loadme.transaction import Loaded
 
@@ -71,14 +70,11 @@ def _report(services: Services, call: Call, kind: str, judged: Judge) -> str:
 def _judged(services: Services, state: State, attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
     """The outcome of these outputs; with them what is wrong with them, if they are not what the step declares."""
     try:
-        outputs = variables.declared_outputs(state.workflow.steps[attempt.step], given, services.settings.variable_prefix)
+        return outcomes.succeeded(services, state, attempt, given, "callback"), None
     except Rejected as wrong:
         if wrong.status != UNPROCESSABLE:
             raise
-        return bad_outputs(services, wrong, "callback"), wrong
-    name = f"runs/{attempt.run}/{attempt.step}-{attempt.item}-{attempt.attempt}-outputs"
-    kept = claims.keep(services.blobs, name, outputs, claims.room(state.workflow))
-    return Outcome(status="succeeded", at=services.now(), source="callback", outputs=kept), None
+        return outcomes.bad_outputs(services, wrong, "callback"), wrong
 
 
 def _failed(services: Services, _state: State, _attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
@@ -115,16 +111,6 @@ def authenticate(services: Services, call: Call) -> AttemptId:
         detail = "send the attempt's own token: Authorization: Bearer $LOADME_CALLBACK_TOKEN, to $LOADME_CALLBACK_URL"
         raise Rejected(401, "Not authorized", detail, headers={"WWW-Authenticate": "Bearer"})
     return attempt
-
-
-def bad_outputs(
-    services: Services, wrong: Rejected, source: Literal["callback", "check"], log: tuple[str, ...] = (), exit_code: int | None = None
-) -> Outcome:
-    """The outcome of an attempt whose outputs are not what its step declares."""
-    details = tuple(f"{error.get('field', '')}: {error.get('message', '')}" for error in wrong.errors)
-    hint = "make the container's outputs and the step's `outputs` agree"
-    error = Error(kind="outputs", message=wrong.detail, details=details, hint=hint, log=log, exit_code=exit_code)
-    return Outcome(status="failed", at=services.now(), source=source, error=error)
 
 
 def _load(services: Services, attempt: AttemptId) -> Loaded:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from loadme import claims, log, transaction
+from loadme import log, transaction
 from loadme.core import engine, verdict
 from loadme.core.engine import Checked, Report, State
 from loadme.core.messages import StepCheck, StepRequest, attempt_of
 from loadme.core.state import Error, Item, Outcome
 from loadme.core.verdict import Failed, NotLaunched, Observation, Succeeded, Waiting
-from loadme.definitions import durations, variables
+from loadme.definitions import durations
 from loadme.errors import Rejected, Terminal
-from loadme.handlers.callback import bad_outputs
+from loadme.handlers import outcomes
 from loadme.services import Services
 
 
@@ -90,14 +90,9 @@ def _report(services: Services, state: State, item: Item, found: Succeeded | Fai
 
 
 def _outcome(services: Services, state: State, item: Item, found: Succeeded | Failed) -> Outcome:
-    now = services.now()
     if isinstance(found, Failed):
-        return Outcome(status="timed_out" if found.timed_out else "failed", at=now, source="check", error=found.error)
+        return Outcome(status="timed_out" if found.timed_out else "failed", at=services.now(), source="check", error=found.error)
     try:
-        outputs = variables.declared_outputs(state.workflow.steps[item.step], found.outputs, services.settings.variable_prefix)
+        return outcomes.succeeded(services, state, item.attempt_id, found.outputs, "check")
     except Rejected as wrong:
-        return bad_outputs(services, wrong, "check", log=found.log, exit_code=found.exit_code)
-    kept = claims.keep(
-        services.blobs, f"runs/{item.run}/{item.step}-{item.item}-{item.attempt.number}-outputs", outputs, claims.room(state.workflow)
-    )
-    return Outcome(status="succeeded", at=now, source="check", outputs=kept)
+        return outcomes.bad_outputs(services, wrong, "check", log=found.log, exit_code=found.exit_code)
