@@ -7,7 +7,7 @@ AZURITE := localcloud/node/node_modules/.installed
 WORKER := .venv-worker/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud test lint types unit format bench lock clean
+.PHONY: help setup demo cloud test lint types unit format simulate bench lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ format: $(ENVIRONMENT) ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+simulate: setup ## the simulation with many more seeds: make simulate SEEDS=20000
+	LOADME_SEEDS=$(or $(SEEDS),20000) LOADME_PAIRS=5000 $(BIN)/python -m pytest tests/simulation
+
 bench: setup ## measure; figures and what they mean are in docs/benchmarks.md
 	$(BIN)/python -m bench
 
@@ -50,7 +53,7 @@ clean: ## remove everything that was installed or written
 
 $(ENVIRONMENT): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loadme needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'
-	@echo "setup: installing Python packages into $(VENV)"
+	@echo "setup: installing Python packages into $(VENV), once; it takes about a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
