@@ -321,6 +321,7 @@ class Step:
         self.inside = bool(environ.get("LOADME_CALLBACK_URL"))
         self._environ = environ
         self._url = environ.get("LOADME_CALLBACK_URL", "").rstrip("/")
+        self._headers = {"Authorization": f"Bearer {environ.get('LOADME_CALLBACK_TOKEN', '')}"}
         self._prefix = environ.get("LOADME_VARIABLE_PREFIX") or "___"
         self._variables: dict[str, Any] | None = None
         self._outputs: dict[str, Any] = {}
@@ -337,10 +338,8 @@ class Step:
         """
         if self._variables is None:
             answer = self.ask_variables() if self._is_inside() else None
-            if answer and answer.status == 200:
-                self._variables = dict(json.loads(answer.body)["variables"])
-            else:
-                self._variables = environment_variables(self._environ, self._prefix)
+            told: Any = json.loads(answer.body)["variables"] if answer and answer.status == 200 else None
+            self._variables = environment_variables(self._environ, self._prefix) if told is None else told
         return dict(self._variables)
 
     def variable(self, name: str, default: Any = ...) -> Any:
@@ -397,7 +396,7 @@ class Step:
     def ask_variables(self, patience: float = 20.0) -> Answer | None:
         """The server's answer to `GET …/variables`: 410 when the attempt is over; None when there is none."""
         try:
-            return send("GET", f"{self._url}/variables", self._headers(), patience=patience)
+            return send("GET", f"{self._url}/variables", self._headers, patience=patience)
         except Unavailable as problem:
             say(f"loadme cannot be reached, so the environment has to do: {problem}")
             return None
@@ -420,11 +419,7 @@ class Step:
         print(before + verdict(self.attempt, **summary), flush=True)
 
     def _post(self, path: str, body: Mapping[str, Any], patience: float) -> Answer:
-        headers = {**self._headers(), "Content-Type": "application/json"}
-        return send("POST", self._url + path, headers, to_json(body).encode(), patience)
-
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._environ.get('LOADME_CALLBACK_TOKEN', '')}"}
+        return send("POST", self._url + path, {**self._headers, "Content-Type": "application/json"}, to_json(body).encode(), patience)
 
     def _is_inside(self) -> bool:
         if not self.inside and not self._warned:
@@ -481,9 +476,8 @@ def execute(command: Sequence[str], environ: Mapping[str, str], log: Log) -> tup
     code = child.wait()
     pump.join(2.0)  # a process that the command left behind may hold the pipe open for ever
     if code < 0:
-        return 128 - code, f"the command was ended by signal {-code} ({signal.Signals(-code).name})" + (
-            ": out of memory?" if code == -9 else ""
-        )
+        cause = ": out of memory?" if code == -9 else ""
+        return 128 - code, f"the command was ended by signal {-code} ({signal.Signals(-code).name}){cause}"
     return code, f"the command exited with code {code}"
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from azure.functions.queue import QueueMessage
+
+from loadme import triggers
 from loadme.core.arm import TemplateParameter
 from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, decode
 from loadme.core.policies import Policy
 from loadme.core.state import Run
 from loadme.definitions.workflow_files import Catalogue, load
+from loadme.errors import LoadmeError
 from loadme.handlers import callback as callbacks
 from loadme.handlers import queries
 from loadme.handlers.advance_run import advance_run
@@ -21,6 +28,7 @@ from loadme.handlers.callback import Call
 from loadme.handlers.check_step import check_step
 from loadme.handlers.clean_up import clean_up
 from loadme.handlers.launch_step import launch_step
+from loadme.handlers.patrol import patrol
 from loadme.handlers.start import Start, start
 from loadme.services import Services
 from loadme.settings import Settings, Storage
@@ -55,6 +63,11 @@ HANDLERS = {
     StepCheck.queue: check_step,
     StepCleanup.queue: clean_up,
 }
+KINDS = {kind.queue: kind for kind in (StepRequest, StepOutcome, StepCheck, StepCleanup)}
+MAX_DEQUEUE = 10
+VISIBILITY = 30.0
+MANY = 20_000
+"""Messages that no test sends unless they multiply."""
 
 
 def settings(**changes: Any) -> Settings:
@@ -74,13 +87,16 @@ def settings(**changes: Any) -> Settings:
 
 
 class World:
-    """One app; `messages` of the queues are handled by `drain`, or one at a time by `deliver`."""
+    """One app; the queues' messages are handled by `drain`, one at a time by `deliver`, or as the Functions host would by `live`."""
 
     def __init__(self, *texts: str, **changes: Any) -> None:
         self.moment = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
         self.random = Random(1)  # noqa: S311 (run ids that repeat)
         self.arm = FakeArm({SPEC: PARAMETERS})
         self.tables, self.blobs, self.queues = FakeTables(), FakeBlobs(), FakeQueues()
+        self.poison: list[str] = []
+        self.handled = 0
+        self._raised = Counter[str]()
         self.services = Services(
             settings=settings(**changes),
             catalogue=catalogue(*texts),
@@ -104,8 +120,30 @@ class World:
         """One message reaches its function."""
         HANDLERS[queue](self.services, decode(body).message)
 
-    def drain(self, *, within: float = 0.0, keep: tuple[str, ...] = ()) -> None:
+    def live(self, hours: float) -> None:
+        """Whole minutes pass as on Azure: every message through its trigger, and the patrol each minute."""
+        for _ in range(round(hours * 60)):
+            self.drain(within=60, deliver=self._host)
+            with suppress(LoadmeError):  # the host logs it, and the timer fires again
+                patrol(self.services)
+
+    def _host(self, body: str, queue: str) -> None:
+        """One message reaches its trigger; one that raises comes again, and is poison after ten times."""
+        self.handled += 1
+        assert self.handled < MANY, f"messages multiply: {queue}"
+        if queue not in HANDLERS:
+            self.poison.append(body)
+            return
+        try:
+            triggers.handle(self.services, QueueMessage(id="1", body=body), HANDLERS[queue], KINDS[queue])
+        except Exception:
+            self._raised[body] += 1
+            is_poison = self._raised[body] >= MAX_DEQUEUE
+            self.queues.send(f"{queue}-poison" if is_poison else queue, body, VISIBILITY)
+
+    def drain(self, *, within: float = 0.0, keep: tuple[str, ...] = (), deliver: Callable[[str, str], None] | None = None) -> None:
         """Handles every message that is due within so many seconds; time passes as it must. `keep` names queues that are left alone."""
+        deliver = deliver or self.deliver
         until = self.moment + timedelta(seconds=within)
         start_of_wait = self.moment
         while waiting := [one for one in self.queues.sent if one.queue not in keep]:
@@ -116,12 +154,52 @@ class World:
             self.queues.sent.remove(message)
             self.moment = max(self.moment, due)
             before = len(self.queues.sent)
-            self.deliver(message.body, message.queue)
+            deliver(message.body, message.queue)
             passed = (self.moment - start_of_wait).total_seconds()
             self.queues.sent[before:] = [one._replace(delay=one.delay + passed) for one in self.queues.sent[before:]]
         self.moment = max(self.moment, until)
         passed = (self.moment - start_of_wait).total_seconds()
         self.queues.sent[:] = [one._replace(delay=one.delay - passed) for one in self.queues.sent]
+
+    def calls(self, seam: str, method: str, error: Exception | None = None) -> list[datetime]:
+        """When the seam's method is called from now on; with an error, this is how each call ends, until `recover`."""
+        real, when = getattr(getattr(self, seam), method), []
+
+        def call(*args: Any, **named: Any) -> Any:
+            when.append(self.moment)
+            if error:
+                raise error
+            return real(*args, **named)
+
+        setattr(getattr(self, seam), method, call)
+        return when
+
+    def recover(self, seam: str, method: str) -> None:
+        """The seam's method works again, and is not watched any more."""
+        delattr(getattr(self, seam), method)
+
+    def before(self, method: str, number: int, act: Callable[[], object]) -> None:
+        """Just before call `number` (from 1) of the tables' method something happens: another host is faster, or the process dies."""
+        real, numbers = getattr(self.tables, method), count(1)
+
+        def call(*args: Any, **named: Any) -> Any:
+            if next(numbers) == number:
+                act()
+            return real(*args, **named)
+
+        setattr(self.tables, method, call)
+
+    def ended(self, run: Run, status: str = "failed") -> Any:
+        """The run's error. Fails unless it has ended so and nothing is left."""
+        shown = self.show(run)
+        assert shown["status"] == status
+        self.assert_nothing_left()
+        return shown["error"]
+
+    def assert_nothing_left(self) -> None:
+        """No container group, deployment record, message, poison or row for the patrol."""
+        left = (self.arm.container_groups, self.arm.deployments, self.queues.sent, self.poison, self.tables.list("open"))
+        assert left == ({}, {}, [], [], [])
 
     def environment(self, attempt: str) -> dict[str, str]:
         """What the container of an attempt finds in its environment."""
@@ -150,6 +228,19 @@ class World:
 def attempt_id(run: Run, step: str, item: int = 0, attempt: int = 1) -> str:
     """The id of an attempt."""
     return f"lm-{run.id}-{step}-{item}-{attempt}"
+
+
+def launched(text: str) -> tuple[World, Run, str]:
+    """A world, its run, and the attempt of the step `only`, which has just been deployed."""
+    world = World(text)
+    run = world.start()
+    world.drain(keep=(StepCheck.queue, StepCleanup.queue))
+    return world, run, attempt_id(run, "only")
+
+
+def die() -> None:
+    """The process is killed here."""
+    raise MemoryError
 
 
 def catalogue(*texts: str) -> Catalogue:

@@ -18,8 +18,8 @@ from loadme.cli.api import Json
 NARROW = 60  # columns; below it there is no room for what a step has to say
 FROM_AZURE = ("image", "capacity", "infrastructure", "exit_code", "timed_out")
 WITH_LOG = ("failed", "exit_code", "outputs", "timed_out")
-# What ACI says of every container, whatever became of it.
-NOISE = re.compile(r"(Pulling|Pulled|Created|Started|Killing): .*|Error|Completed", re.DOTALL)
+# What Azure says of every container or every failure, whatever the reason.
+NOISE = re.compile(r"(Pulling|Pulled|Created|Started|Killing|DeploymentFailed): .*|Error|Completed", re.DOTALL)
 
 
 def console() -> Console:

@@ -152,7 +152,7 @@ def _ended(attempt: Attempt, container: ContainerState, log: str | None, reads_l
 def _said_failure(said: Mapping[str, Any], container: ContainerState, tail: tuple[str, ...]) -> Error:
     code = said.get("exit_code")
     code = code if isinstance(code, int) else None
-    message = str(said.get("message") or f"the command ended with exit code {code}")
+    message = loglines.masked(str(said.get("message") or f"the command ended with exit code {code}"))
     return Error(
         kind=loglines.failure_kind(said.get("kind"), code),
         message=message,

@@ -167,7 +167,7 @@ def _error(given: Mapping[str, Any]) -> Error:
     code = code if isinstance(code, int) and not isinstance(code, bool) else None
     return Error(
         kind=loglines.failure_kind(given.get("kind"), code),
-        message=str(given.get("message") or "the work reported a failure without a message")[:TEXT_LIMIT],
+        message=loglines.masked(str(given.get("message") or "the work reported a failure without a message"))[:TEXT_LIMIT],
         exit_code=code,
         details=_lines(given.get("details")),
         log=_lines(given.get("log")),
@@ -182,4 +182,4 @@ def _progress(services: Services, given: Mapping[str, Any]) -> Progress:
     fraction, text = given.get("fraction"), given.get("text", "")
     if fraction is not None and (isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction <= 1):
         raise Rejected(422, "Bad progress", f"`fraction` must be a number from 0 to 1, not {fraction!r}")
-    return Progress(at=services.now(), fraction=fraction, text=str(text)[:TEXT_LIMIT])
+    return Progress(at=services.now(), fraction=fraction, text=loglines.masked(str(text))[:TEXT_LIMIT])

@@ -9,7 +9,7 @@ from loadme.core.messages import StepCheck, StepRequest, attempt_of
 from loadme.core.state import Error, Item, Outcome
 from loadme.core.verdict import Failed, NotLaunched, Observation, Succeeded, Waiting
 from loadme.definitions import durations
-from loadme.errors import Rejected, Terminal
+from loadme.errors import Rejected, Retryable, Terminal
 from loadme.handlers import outcomes
 from loadme.services import Services
 
@@ -36,17 +36,20 @@ def _judge(services: Services, state: State, item: Item) -> verdict.Verdict:
     timeout = durations.seconds(state.workflow.timeout(step))
     try:
         seen = _observe(services, item)
-    except Terminal as refused:
-        return _blind(services, item, timeout, refused)
+    except (Terminal, Retryable) as trouble:
+        return _blind(services, item, timeout, trouble)
     return verdict.judge(item.attempt, seen, timeout, step.outputs_from == "log", services.now(), services.settings.policy)
 
 
-def _blind(services: Services, item: Item, timeout: float, refused: Terminal) -> Waiting | Failed:
-    """ARM will not say what became of the attempt (a role is missing, say): the callback may still, until the attempt's deadline."""
-    log.error("check-refused", run=item.run, attempt=item.attempt.group, why=str(refused))
+def _blind(services: Services, item: Item, timeout: float, trouble: Terminal | Retryable) -> Waiting | Failed:
+    """ARM does not say what became of the attempt (an outage; a role is missing): the callback may still, until the attempt's deadline.
+
+    It counts as a check all the same: the next one is on its way, and nobody takes this one for lost and sends another.
+    """
+    log.warning("check-blind", run=item.run, attempt=item.attempt.group, why=str(trouble))
     if services.now() <= services.settings.policy.deadline(item.attempt.launched_at, timeout):
         return Waiting()
-    message = f"the container did not report, and Azure did not say what became of it: {refused}"
+    message = f"the container did not report, and Azure did not say what became of it: {trouble}"
     hint = "give the app's identity the role it needs on the resource group of the containers"
     return Failed(error=Error(kind="infrastructure", message=message, hint=hint))
 
@@ -63,8 +66,8 @@ def _observe(services: Services, item: Item) -> Observation:
 def _log(services: Services, name: str) -> str | None:
     try:
         return services.arm.logs(name, name)
-    except Terminal as refused:
-        log.error("log-refused", attempt=name, why=str(refused))
+    except (Terminal, Retryable) as trouble:
+        log.warning("log-unreadable", attempt=name, why=str(trouble))
         return None
 
 

@@ -12,7 +12,7 @@ from loadme.core.engine import Cleaned, CleanUp, CleanupTried
 from loadme.core.messages import StepCleanup, attempt_of
 from loadme.core.policies import LOG_PATIENCE, LOG_WAIT
 from loadme.core.state import Item
-from loadme.errors import LoadmeError, Terminal
+from loadme.errors import LoadmeError, Retryable, Terminal
 from loadme.handlers import archive, close
 from loadme.services import Services
 
@@ -49,6 +49,9 @@ def clean_up(services: Services, message: StepCleanup) -> None:
 def _tried(services: Services, item: Item) -> Found:
     try:
         return _pass(services, item)
+    except Retryable as trouble:
+        log.info("cleanup-later", run=item.run, attempt=item.attempt.group, why=str(trouble))
+        return "busy"
     except Terminal as refused:
         # A lock, or a role that is missing: nothing may leak, so it is tried until a person has put it right.
         log.error("cleanup-refused", run=item.run, attempt=item.attempt.group, why=str(refused))

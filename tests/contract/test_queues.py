@@ -6,6 +6,7 @@ import base64
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -83,6 +84,15 @@ class TestQueues:
         with pytest.raises(Terminal) as refused:
             kind.queues.send(queue, "x" * (48 * 1024 + 1))
         assert refused.value.code == "RequestBodyTooLarge"
+
+
+def test_many_senders_may_find_that_the_queue_is_missing(account: Account, keyed_account: Account) -> None:
+    queue = a_queue_name()
+    with closing(AzureQueues(account)) as queues, ThreadPoolExecutor(8) as senders:
+        sent = [senders.submit(queues.send, queue, str(number)) for number in range(8)]
+        assert [one.result() for one in sent] == [None] * 8
+
+    assert sorted(_peek(keyed_account, queue)) == [str(number) for number in range(8)]
 
 
 def test_a_message_never_expires(account: Account, keyed_account: Account) -> None:

@@ -172,7 +172,7 @@ def test_an_address_without_a_scheme_is_refused() -> None:
 def test_without_any_cloud_the_way_to_one_is_told() -> None:
     result = World().run("runs", url=None, key="")
     assert result.exit_code == 2
-    assert result.stderr == "loadme: no function app to talk to: start the local cloud with `make cloud`, or give --url\n"
+    assert "no local cloud is up for this folder, nor for one above it: start the local cloud with `make cloud`" in result.stderr
 
 
 def test_runs_are_paged_up_to_the_limit() -> None:
@@ -249,10 +249,13 @@ def test_workflows_are_listed_with_their_variables_and_the_broken_files() -> Non
 
 def test_a_log_is_printed_as_it_is_and_as_json() -> None:
     app = FakeApp().on(f"GET runs/{RUN}", a_run("succeeded", a_step())).on(f"GET runs/{RUN}/steps/split/logs", "one\ntwo\n")
+    app.on(f"GET runs/{RUN}/steps/split/items", {"items": [{"item": 0, "attempts": [{"attempt": 1}, {"attempt": 2}]}]})
     world = World(app)
     assert world.run("logs", RUN, "split", "--tail", "2", "--item", "0", "--attempt", "1").stdout == "one\ntwo\n"
     assert dict(app.requests[-1].url.params) == {"item": "0", "attempt": "1", "tail": "2"}
-    assert json.loads(world.run("logs", RUN, "split", "--json").stdout)["log"] == "one\ntwo\n"
+    found = json.loads(world.run("logs", RUN, "split", "--json").stdout)
+    assert found == {"run": RUN, "step": "split", "item": 0, "attempt": 2, "log": "one\ntwo\n"}
+    assert json.loads(world.run("logs", RUN, "split", "--json", "--attempt", "1").stdout)["attempt"] == 1
 
 
 def test_a_log_that_is_not_there_is_explained() -> None:
@@ -273,8 +276,121 @@ def test_a_log_is_followed_until_the_step_is_over() -> None:
 
 def test_following_a_log_as_json_prints_one_document_at_the_end() -> None:
     app = FakeApp().on(f"GET runs/{RUN}", a_run("running", a_step(status="running")), a_run("succeeded", a_step()))
-    app.on(f"GET runs/{RUN}/steps/split/logs", "one\n", "one\ntwo\n")
+    app.on(f"GET runs/{RUN}/steps/split/logs", "one\n", "one\ntwo\n").on(f"GET runs/{RUN}/steps/split/items", {"items": []})
     assert json.loads(World(app).run("logs", RUN, "split", "--follow", "--json").stdout)["log"] == "one\ntwo\n"
+
+
+def test_following_waits_while_azure_has_no_log_yet_and_while_the_app_restarts() -> None:
+    running, over = a_run("running", a_step(status="running")), a_run("succeeded", a_step())
+    app = FakeApp().on(f"GET runs/{RUN}", *[running] * 40, httpx.ConnectError("gone"), httpx.Response(500), running, over)
+    app.on(f"GET runs/{RUN}/steps/split/logs", *[a_problem(503, "Unavailable", "in transition")] * 40, "one\n", "one\ntwo\n")
+    result = World(app).run("logs", RUN, "split", "--follow", "--tail", "5")
+    assert (result.exit_code, result.stdout) == (0, "one\ntwo\n")
+    tails = [one.url.params.get("tail") for one in app.sent(f"GET runs/{RUN}/steps/split/logs")]
+    assert tails == ["5"] * 41 + [None]
+
+
+def test_following_ends_when_the_app_stays_away() -> None:
+    app = FakeApp().on(f"GET runs/{RUN}", a_run("succeeded", a_step()))
+    app.on(f"GET runs/{RUN}/steps/split/logs", a_problem(503, "Unavailable", "in transition"))
+    world = World(app)
+    result = world.run("logs", RUN, "split", "--follow")
+    assert (result.exit_code, len(world.sleeps)) == (2, 15)
+    assert "in transition" in result.stderr
+
+
+@pytest.mark.parametrize(("run", "step"), [("running", "skipped"), ("cancelled", "pending")])
+def test_following_what_never_had_a_log_ends_with_the_reason(run: str, step: str) -> None:
+    app = FakeApp().on(f"GET runs/{RUN}", a_run(run, a_step(status=step)))
+    app.on(f"GET runs/{RUN}/steps/split/logs", a_problem(404, "No log", "no container was launched for it"))
+    result = World(app).run("logs", RUN, "split", "--follow")
+    assert result.exit_code == 2
+    assert f"step split is {step} and has no log: No log: no container was launched for it" in result.stderr
+
+
+def test_an_error_is_json_too_when_json_was_asked_for() -> None:
+    errors = ({"field": "year", "message": "is required"},)
+    app = FakeApp().on("POST workflows/report/runs", a_problem(400, "Bad variables", "year: is required", *errors))
+    result = World(app).run("start", "report", "--json")
+    expected = {"message": "Bad variables\n  year: is required", "status": 400, "errors": list(errors)}
+    assert (result.exit_code, json.loads(result.stdout)) == (2, {"error": expected})
+    assert result.stderr == "loadme: Bad variables\n  year: is required\n"
+    away = World(FakeApp().on("GET workflows", httpx.ConnectError("refused"))).run("workflows", "--json")
+    assert json.loads(away.stdout)["error"]["status"] is None
+    assert "error" in json.loads(World().run("runs", "--json", url=None, key="").stdout)
+    assert "does not exist" in json.loads(World().run("validate", "--json", "no/such.yaml").stdout)["error"]["message"]
+
+
+def test_a_field_is_told_once_with_its_hint() -> None:
+    errors = [{"field": name, "message": "is required", "hint": "give it"} for name in ("year", "day")]
+    detail = "year: is required; day: is required"
+    app = FakeApp().on("POST workflows/report/runs", a_problem(400, "Bad variables", detail, *errors))
+    assert (
+        World(app).run("start", "report").stderr == "loadme: Bad variables\n  year: is required (give it)\n  day: is required (give it)\n"
+    )
+
+
+def test_what_the_api_advises_is_said_in_the_words_of_the_command_line() -> None:
+    broken = "These files are broken, GET /api/health says why: cycle.yaml."
+    app = FakeApp().on(
+        "POST workflows/x/runs",
+        a_problem(404, "Unknown workflow", f"there is no workflow 'x': `GET /api/workflows` lists those that there are. {broken}"),
+    )
+    app.on("GET runs/nope", a_problem(404, "Unknown run", "there is no run 'nope': GET /api/runs lists them"))
+    said = World(app).run("start", "x").stderr
+    assert "`loadme workflows` lists those that there are. These files are broken, `loadme workflows` says why: cycle.yaml." in said
+    assert "`loadme runs` lists them" in World(app).run("show", "nope").stderr
+
+
+def test_runs_of_a_workflow_that_does_not_exist_are_an_error_and_of_an_unused_one_are_none() -> None:
+    app = an_app().on("GET runs", {"runs": [], "continuation": None})
+    app.on("GET workflows/nope", a_problem(404, "Unknown workflow", "there is no workflow 'nope'"))
+    assert World(app).run("runs", "--workflow", "report").stdout == "no runs\n"
+    result = World(app).run("runs", "--workflow", "nope")
+    assert (result.exit_code, "there is no workflow 'nope'" in result.stderr) == (2, True)
+
+
+def test_a_variable_that_is_given_twice_is_refused_and_a_missing_file_names_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff")
+    world = World(an_app())
+    result = world.run(
+        "start", "report", "-v", "region=a", "-v", "region=a", "-v", "any=@nofile", "-v", "any=1", "-v", f"days=@{tmp_path}/binary"
+    )
+    assert result.exit_code == 2
+    for part in ("region is given twice", "any: the file 'nofile' cannot be read", "any=@@nofile", "any is given twice", "is not UTF-8"):
+        assert part in result.stderr
+    assert not world.app.sent("POST workflows/report/runs")
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "shown", "offers_log"),
+    [
+        ("outputs", ["rows: must be whole", "b: is bad"], ["  b: is bad"], True),
+        ("failed", ["day: 2012-01-01"], ["  day: 2012-01-01"], True),
+        ("exit_code", ["Error", "Pulling: x", "Pulled: x", "Started: x", "restarted 2 times"], ["  Azure says: restarted 2 times"], True),
+        (
+            "image",
+            ["DeploymentFailed: see elsewhere", "InaccessibleImage: no such image"],
+            ["  Azure says: InaccessibleImage: no such image"],
+            False,
+        ),
+    ],
+)
+def test_a_failure_has_its_details_without_noise(kind: str, details: list[str], shown: list[str], offers_log: bool) -> None:
+    error = {
+        "kind": kind,
+        "message": "rows: must be whole",
+        "step": "split",
+        "details": details,
+        "log": [],
+        "exit_code": None,
+        "hint": None,
+    }
+    run = a_run("failed", a_step(status="failed", error=error), error=error)
+    lines = World(FakeApp().on(f"GET runs/{RUN}", run)).run("show", RUN).stdout.splitlines()
+    after = lines[lines.index("step split failed: rows: must be whole") + 1 :]
+    log = [f"  the whole log: loadme logs {RUN} split"] if offers_log else []
+    assert after == [f"  kind: {kind}", *shown, *log]
 
 
 @pytest.mark.parametrize("command", [[], ["validate"], ["start"], ["runs"], ["show"], ["logs"], ["workflows"]])

@@ -134,6 +134,15 @@ def test_a_step_is_one_line_however_narrow_the_terminal_is() -> None:
     assert lines[1].rstrip().endswith("…")
 
 
+@pytest.mark.parametrize(("width", "is_told"), [(59, False), (60, True)])
+def test_on_a_narrow_terminal_there_is_no_column_of_outputs(width: int, is_told: bool) -> None:
+    screen = Console(file=io.StringIO(), width=width)
+    screen.print(render.steps(a_run("succeeded", a_step(outputs={"rows": 3})), World().outside().now()))
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert ("rows=3" in lines[1], "attempts" in lines[0]) == (is_told, is_told)
+    assert lines[1].startswith("split  ✓ succeeded  1.5 s")
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

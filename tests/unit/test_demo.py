@@ -28,6 +28,9 @@ class FakeCloud:
     def stop(self) -> None:
         self.stops += 1
 
+    def log_tail(self) -> list[str]:
+        return ["the app's last words"]
+
 
 def ending_with(trouble: BaseException) -> tuple[int, str]:
     def demo() -> Verdict:
@@ -62,6 +65,16 @@ def test_the_cloud_is_stopped_even_when_it_did_not_start(trouble: BaseException,
     with pytest.raises(type(trouble)):
         with_cloud(cloud, lambda: 1.0)
     assert cloud.stops == 1
+
+
+@pytest.mark.parametrize(("trouble", "shown"), [(Failed("no"), True), (Overdue("late"), True), (KeyboardInterrupt(), False)])
+def test_a_failure_shows_the_log_before_it_is_gone(
+    trouble: BaseException, shown: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("localcloud.demo.alarm", lambda *_: None)
+    with pytest.raises(type(trouble)):
+        with_cloud(FakeCloud(trouble), lambda: 1.0)
+    assert ("the app's last words" in capsys.readouterr().out) == shown
 
 
 def test_a_run_that_failed_is_a_failure_that_names_the_step() -> None:

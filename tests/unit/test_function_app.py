@@ -15,6 +15,7 @@ from loadme.core.messages import StepOutcome, StepRequest, decode
 from loadme.errors import Unavailable
 from loadme.handlers import patrol as patrols
 from loadme.settings import BadSettings
+from tests.functions import functions_of
 from tests.world import World, attempt_id
 
 WORKFLOW = """
@@ -49,7 +50,7 @@ def start(**variables: Any) -> tuple[int, Any, func.HttpResponse]:
 
 def test_the_functions_their_routes_and_levels_are_these():
     found = {}
-    for built in function_app.app.get_functions():
+    for built in functions_of(function_app.app):
         trigger = built.get_trigger().get_dict_repr()
         level = getattr(trigger.get("authLevel"), "value", None)
         methods = [method.value for method in trigger.get("methods") or []]

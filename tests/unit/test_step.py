@@ -63,6 +63,13 @@ def test_a_variable_that_is_not_there_is_named_with_those_that_are() -> None:
         step.variable("c")
 
 
+def test_by_hand_the_way_to_give_a_variable_is_told() -> None:
+    with pytest.raises(KeyError, match=r"by hand, set ___TEXT in the environment"):
+        outside().variable("text")
+    with pytest.raises(KeyError, match=r"set JOB_TEXT"):
+        outside(LOADME_VARIABLE_PREFIX="JOB_").variable("text")
+
+
 def test_outside_loadme_one_warning_is_all_that_happens(capsys: pytest.CaptureFixture[str]) -> None:
     step = outside()
 

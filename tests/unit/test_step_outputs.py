@@ -78,6 +78,12 @@ def test_a_wrong_file_is_refused_with_its_line(text: str, said: str) -> None:
     assert str(caught.value).startswith(said)
 
 
+def test_blocks_and_lines_stand_side_by_side_with_empty_ones() -> None:
+    text = "a<<END\n\nx<<END\nEND \nEND\n \t\nb=<<\n\r\nc<<E\nE"
+
+    assert parse_outputs(text) == {"a": "\nx<<END\nEND ", "b": "<<", "c": ""}
+
+
 def test_a_file_that_nobody_wrote_holds_no_outputs(tmp_path: Path) -> None:
     assert read_outputs(tmp_path / "none") == {}
 

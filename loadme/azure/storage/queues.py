@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from loadme.azure.client import error_code, translated
@@ -45,14 +46,15 @@ class AzureQueues:
 
     @staticmethod
     def _send(client: QueueClient, body: str, delay: int) -> None:
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         try:
             client.send_message(body, visibility_timeout=delay, time_to_live=FOREVER)
         except ResourceNotFoundError as error:
             if error_code(error) != "QueueNotFound":
                 raise
-            client.create_queue()  # no error if another instance was faster: it has the same metadata, none
+            with suppress(ResourceExistsError):  # another instance was faster; Azure itself answers 204 then
+                client.create_queue()
             client.send_message(body, visibility_timeout=delay, time_to_live=FOREVER)
 
     def close(self) -> None:

@@ -1,0 +1,259 @@
+"""What README.md and docs/ say is so: their examples load, and every key, setting, route, option and link in them is there."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import pytest
+
+import function_app
+from loadme import settings, step
+from loadme.cli.commands import loadme
+from loadme.definitions import expressions
+from loadme.definitions.definition import Defaults, Output, Schedule, Step, Variable, Workflow
+from loadme.definitions.names import LONGEST_STEP, LONGEST_VARIABLE, LONGEST_WORKFLOW
+from loadme.definitions.rules import MOST_OUTPUTS, MOST_SCHEDULES, MOST_STEPS, MOST_VARIABLES
+from loadme.definitions.scopes import doubts
+from loadme.definitions.workflow_files import load
+from localcloud.__main__ import _parser
+from localcloud.arm.faults import Fault
+from localcloud.containers.images import ImageMap
+from tests.functions import functions_of
+
+ROOT = Path(__file__).parents[2]
+README, WORKFLOWS, LOCAL_CLOUD = (ROOT / name for name in ("README.md", "docs/workflows.md", "docs/local-cloud.md"))
+PAGES = (README, WORKFLOWS, LOCAL_CLOUD)
+KEYS = {
+    "A workflow": Workflow,
+    "A variable": Variable,
+    "A schedule": Schedule,
+    "Defaults": Defaults,
+    "A step": Step,
+    "An output": Output,
+}
+
+
+def text(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL)
+
+
+def section(page: Path, heading: str) -> str:
+    _, found, rest = text(page).partition(f"\n## {heading}\n")
+    assert found, f"{page.name} has no section {heading!r}"
+    return rest.partition("\n## ")[0]
+
+
+def rows(markdown: str) -> Iterator[list[str]]:
+    """The cells of every row of the tables in the text, without their headings."""
+    table = [re.split(r"(?<!\\)\|", line)[1:-1] for line in markdown.splitlines() if line.startswith("|")]
+    for index, cells in enumerate(table):
+        is_heading = index + 1 < len(table) and set("".join(table[index + 1])) <= set("-")
+        if not is_heading and not set("".join(cells)) <= set("-"):
+            yield [cell.strip().replace("\\|", "|") for cell in cells]
+
+
+def quoted(markdown: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", markdown)
+
+
+def examples(language: str, key: str) -> list[Any]:
+    found = [(page, block) for page in PAGES for block in blocks(page, language) if re.search(rf"^{key}:", block, re.MULTILINE)]
+    return [pytest.param(block, id=f"{page.stem}-{index}") for index, (page, block) in enumerate(found)]
+
+
+@pytest.mark.parametrize("example", examples("yaml", "steps"))
+def test_an_example_of_a_workflow_has_no_problem_and_raises_no_doubt(example: str) -> None:
+    workflow, problems = load(example, "example.yaml")
+
+    assert problems == []
+    assert workflow is not None
+    assert list(doubts(workflow)) == []
+
+
+@pytest.mark.parametrize("example", examples("yaml", "images"))
+def test_an_example_of_an_image_map_is_read(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "images.yaml"
+    file.write_text(example, "utf-8")
+    names = re.findall(r"^  (\S+):\s*(?:#.*)?$", example, re.MULTILINE)
+
+    images = ImageMap([file], python="python", app=tmp_path)
+
+    assert names
+    assert all(images.find(name) for name in names)
+
+
+def test_every_block_of_yaml_is_a_workflow_or_an_image_map() -> None:
+    all_blocks = [block for page in PAGES for block in blocks(page, "yaml")]
+
+    assert len(all_blocks) == len(examples("yaml", "steps")) + len(examples("yaml", "images"))
+
+
+@pytest.mark.parametrize("heading", KEYS)
+def test_the_table_of_keys_has_those_that_the_type_has_and_their_defaults(heading: str) -> None:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(KEYS[heading])}
+    documented = {quoted(cells[0])[0]: cells[2] for cells in rows(section(WORKFLOWS, heading))}
+
+    assert set(documented) == set(fields)
+    for name, default in documented.items():
+        assert (default == "") == fields[name].required, name
+        if isinstance(fields[name].default, float | int | str) and fields[name].default is not True:
+            assert default == f"`{fields[name].default}`".replace(".0`", "`"), name
+
+
+def test_the_keys_that_are_not_there_yet_are_refused_as_such() -> None:
+    later = section(WORKFLOWS, "Not there yet").split("\n- ")[1:]
+    places = {
+        "of a workflow": {"name": "w", "steps": {"s": {"image": "i"}}},
+        "of a schedule": {"name": "w", "schedules": [{"cron": "0 0 0 * * *"}], "steps": {"s": {"image": "i"}}},
+        "of a step": {"name": "w", "steps": {"s": {"image": "i"}}},
+    }
+    for line in later:
+        place, _, keys = line.partition(":")
+        for key in quoted(keys):
+            document: dict[str, Any] = json.loads(json.dumps(places[place]))
+            target = {"of a workflow": document, "of a schedule": document.get("schedules", [{}])[0], "of a step": document["steps"]["s"]}
+            target[place][key] = "x"
+            assert "is not honoured by this version yet" in str(load(json.dumps(document), "w.json")[1]), key
+
+
+@pytest.mark.parametrize("cells", [pytest.param(cells, id=cells[0]) for cells in rows(section(WORKFLOWS, "Expressions"))])
+def test_an_expression_has_the_value_that_is_given(cells: list[str]) -> None:
+    if len(cells) == 3:  # the table of roots
+        assert quoted(cells[0])[0] in expressions.ROOTS
+        return
+    context = json.loads(blocks(WORKFLOWS, "json")[0])
+    source = f"${{{{ {quoted(cells[0])[0]} }}}}"
+
+    assert expressions.check(source, tuple(context)) == []
+    assert expressions.render(source, context) == json.loads(quoted(cells[1])[0])
+
+
+def test_every_subcommand_that_is_named_exists_with_its_options() -> None:
+    for page in PAGES:
+        code = [line.partition("#")[0] for block in blocks(page, "sh") for line in block.splitlines()]
+        for line in [*code, *quoted(re.sub(r"```.*?```", "", text(page), flags=re.DOTALL))]:
+            if found := re.match(r"loadme ([a-z]+)(.*)", line):
+                command = loadme.commands.get(found[1])
+                assert isinstance(command, click.Command), line
+                known = {option for parameter in command.params for option in parameter.opts}
+                assert set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", found[2])) <= known, line
+
+
+def test_every_subcommand_is_in_the_readme() -> None:
+    named = {quoted(cells[0])[0].split()[1] for cells in rows(section(README, "The command line"))}
+
+    assert named == set(loadme.commands)
+
+
+class Watched(dict[str, str]):
+    """An environment that remembers what was asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def test_the_table_of_settings_has_those_that_are_read() -> None:
+    required = dict.fromkeys(settings.REQUIRED, "x") | {
+        "AzureWebJobsStorage": "x",
+        "LOADME_TOKEN_KEYS": "k:cmVwbGFjZS10aGlzLXdpdGgtcmFuZG9t",
+    }
+    environment = Watched(required)
+    settings.read(environment, ROOT)
+    table = "\n".join(" ".join((cells[0], cells[2])) for cells in rows(section(README, "Settings of the function app")))
+    documented = set(re.findall(r"`((?:LOADME_|WEBSITE_|AzureWebJobsStorage)\w*)`", table))
+
+    assert documented == environment.asked
+
+
+def test_the_table_of_the_api_has_every_route_and_no_other() -> None:
+    triggers = [built.get_trigger().get_dict_repr() for built in functions_of(function_app.app)]
+    routes = {f"{method.value} /api/{trigger['route']}" for trigger in triggers if "route" in trigger for method in trigger["methods"]}
+    documented = [quoted(cells[0])[0] for cells in rows(section(README, "HTTP API"))]
+
+    assert sorted(documented) == sorted(routes)
+
+
+def test_the_options_of_the_local_cloud_are_those_that_it_has() -> None:
+    subcommands = next(action.choices for action in _parser()._actions if action.choices)
+    assert isinstance(subcommands, dict)
+    options = {option for action in subcommands["up"]._actions for option in action.option_strings} - {"-h", "--help"}
+    first_cells = [quoted(cells[0]) for cells in rows(section(LOCAL_CLOUD, "Commands"))]
+
+    assert {cell for cells in first_cells for cell in cells if cell.startswith("--")} == options
+    assert {cell.split()[-1] for cells in first_cells for cell in cells if cell.startswith("python")} == set(subcommands)
+
+
+def test_the_keys_of_a_fault_are_those_that_it_has() -> None:
+    documented = {key for cells in rows(section(LOCAL_CLOUD, "The side door")) for key in quoted(cells[0])}
+    [example] = re.findall(r"-d '(.*?)'", section(LOCAL_CLOUD, "The side door"))
+
+    assert documented == set(Fault.__dataclass_fields__)
+    assert Fault.read(json.loads(example)).status == 503
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_in_python_are_python_and_use_what_the_module_has(page: Path) -> None:
+    for block in blocks(page, "python"):
+        ast.parse(block)
+    used = set(re.findall(r"\bstep\.([a-z_]+)\(", text(page))) | set(re.findall(r"\bstep\.(files)\b", text(page)))
+
+    assert all(hasattr(step, name) for name in used)
+    assert set(re.findall(r"\bstep\.files\.([a-z]+)\(", text(page))) <= {"put", "get", "list"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "benchmarks.md"], ids=lambda page: page.stem)
+def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(((?!https?:)[^)]+)\)", text(page)):
+        file, _, anchor = target.partition("#")
+        linked = page.parent / file if file else page
+        assert linked.is_file(), target
+        anchors = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text(linked), re.MULTILINE)}
+        assert not anchor or anchor in anchors, target
+
+
+def test_every_reference_to_a_source_is_defined() -> None:
+    used = set(re.findall(r"\]\[(\w+)\]", text(README)))
+
+    assert used == set(re.findall(r"^\[(\w+)\]: https://", text(README), re.MULTILINE))
+
+
+def test_every_target_of_make_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", text(ROOT / "Makefile"), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"(?:`|^)make ([a-z]+)", text(page), re.MULTILINE)}
+
+    assert {"demo", "test", "cloud"} <= named <= targets
+
+
+def test_the_two_commands_are_in_the_first_thirty_lines() -> None:
+    beginning = text(README).splitlines()[:30]
+
+    assert any(line.startswith("make demo") for line in beginning)
+    assert any(line.startswith("make test") for line in beginning)
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    limits = {cells[0]: cells[1] for cells in rows(section(README, "Limits"))}
+
+    assert limits["a name: step, workflow, variable"] == f"{LONGEST_STEP}, {LONGEST_WORKFLOW}, {LONGEST_VARIABLE} characters"
+    counts = f"{MOST_STEPS} steps, {MOST_VARIABLES} variables, {MOST_SCHEDULES} schedules, {MOST_OUTPUTS} outputs of a step"
+    assert limits["a workflow"].startswith(counts)
