@@ -24,7 +24,7 @@ def test_a_log_that_stays_in_transition_ends_the_run():
 
 @pytest.mark.parametrize("method", ["group", "logs"])
 def test_checks_do_not_multiply_in_an_outage_of_arm(method):
-    world, run, attempt = launched(ONE)
+    world, _run, attempt = launched(ONE)
     world.arm.finish(attempt, at=world.moment)
     world.calls("arm", method, Unavailable("503"))
     world.live(4)
@@ -32,7 +32,7 @@ def test_checks_do_not_multiply_in_an_outage_of_arm(method):
 
 
 def test_cleanups_do_not_multiply_in_an_outage_of_arm():
-    world, run, attempt = launched(ONE)
+    world, _run, attempt = launched(ONE)
     world.report(attempt)
     world.calls("arm", "group", Unavailable("503"))
     world.live(4)
@@ -40,7 +40,7 @@ def test_cleanups_do_not_multiply_in_an_outage_of_arm():
 
 
 def test_outcomes_do_not_multiply_in_an_outage_of_blobs():
-    world, run, attempt = launched(ONE)
+    world, _run, attempt = launched(ONE)
     world.report(attempt)
     world.calls("tables", "write", Unavailable("503"))
     world.live(4)
