@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from localcloud.errors import CloudError
 from localcloud.settings import CloudSettings
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what `up` alone needs takes two seconds to import
 
 STATE = Path(".localcloud")
 DOWN_TIMEOUT = 40.0
+MOMENT = 0.05  # seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,9 +43,9 @@ def up(given: argparse.Namespace) -> int:
     from localcloud.cloud import Cloud
 
     stop = StopRequest()
-    signal.signal(signal.SIGTERM, stop)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell has it ignored in the background of a script
-        signal.signal(signal.SIGINT, stop)
+    sys.unraisablehook = stop.lost
+    for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGINT):  # a shell has SIGINT ignored for what it starts in the background
+        signal.signal(number, stop)
     cloud = Cloud(_settings(given))
     try:
         with suppress(KeyboardInterrupt):
@@ -52,6 +53,7 @@ def up(given: argparse.Namespace) -> int:
         _say("stopping")
         return 0
     finally:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
         # Another Ctrl-C does not wait: the children follow this process.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _give_up)
@@ -59,7 +61,7 @@ def up(given: argparse.Namespace) -> int:
 
 
 class StopRequest:
-    """Handles a signal as Ctrl-C, and remembers it: raised in a finaliser or a callback, the exception would be lost."""
+    """Handles a signal as Ctrl-C, and remembers it: raised in a finaliser or a callback, the exception is lost."""
 
     def __init__(self) -> None:
         self.made = False
@@ -68,12 +70,19 @@ class StopRequest:
         self.made = True
         raise KeyboardInterrupt
 
+    def lost(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """For `sys.unraisablehook`: when the exception got lost so, it is raised once more a moment later."""
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, MOMENT)
+        else:
+            sys.__unraisablehook__(unraisable)
+
 
 def _run(cloud: Cloud, stop: StopRequest) -> None:
     cloud.start()
     _introduce(cloud)
     while not stop.made:
-        time.sleep(0.5)
+        time.sleep(1.0)
         cloud.check()
 
 
@@ -145,29 +154,19 @@ def _settings(given: argparse.Namespace) -> CloudSettings:
         scale=given.scale,
         arm=dataclasses.replace(CloudSettings().arm, seed=given.seed),
         keep=given.keep,
+        watch=True,
         say=_say,
     )
 
 
 def _introduce(cloud: Cloud) -> None:
+    from localcloud.workflows import WorkflowApi
+
     _say(f"address   {cloud.url}")
     _say(f"key       {cloud.key}")
-    if workflow := _first_workflow(cloud):
+    if workflow := WorkflowApi(cloud.url, cloud.key).startable():
         print(f"\nstart a run:\n  curl -X POST -H 'x-functions-key: {cloud.key}' -d '{{}}' {cloud.url}/api/workflows/{workflow}/runs\n")
     print("Ctrl-C stops it.", flush=True)
-
-
-def _first_workflow(cloud: Cloud) -> str | None:
-    """The first one that can be started without any variable; None when the app cannot say."""
-    import httpx
-
-    try:
-        answer = httpx.get(f"{cloud.url}/api/workflows", headers={"x-functions-key": cloud.key}, timeout=20, trust_env=False)
-        workflows: list[dict[str, Any]] = answer.raise_for_status().json()["workflows"]
-    except (httpx.HTTPError, ValueError, KeyError):
-        return None
-    ready = [workflow for workflow in workflows if not workflow.get("variables", {}).get("required")]
-    return str(ready[0]["name"]) if ready else None
 
 
 def _say(line: str) -> None:

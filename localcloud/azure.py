@@ -19,7 +19,7 @@ from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.containers import ImageMap, ProcessRuntime
 from localcloud.identity import create_app as create_identity_app
-from localcloud.ports import free_port, usual_or_free
+from localcloud.ports import listen, number, usual_or_free
 from localcloud.servers import ThreadedServer
 from localcloud.settings import ARM_PORT, TENANT, CloudSettings
 from localcloud.tokens import Identity, TokenSigner
@@ -34,8 +34,7 @@ class Azure:
         self.signer = TokenSigner(TENANT, time.time)
         self.identities: dict[str, Identity] = {}
         self.arm_url = ""
-        # Known before it serves: the containers' environment names it.
-        self._identity_port = free_port()
+        self._identity_port = 0
         self._folder = folder
         self._authority = authority
         self._stack = ExitStack()
@@ -55,12 +54,15 @@ class Azure:
 
     def start(self) -> None:
         """Serve ARM, put into it what the app expects to find, then serve tokens."""
+        # Before it is served: the containers' environment names it.
+        listening = self._stack.enter_context(listen())
+        self._identity_port = number(listening)
         state = self._state = self._arm_state()
         self._serve_arm(state)
         app, container = self._bootstrap()
         self.identities = {identity.name: identity for identity in (app, container)}
         tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities)
-        self._stack.enter_context(ThreadedServer(tokens, self._identity_port))
+        self._stack.enter_context(ThreadedServer(tokens, listening))
         self.settings.say(f"identity  {self.identity_url}")
 
     def stop(self) -> None:
@@ -83,7 +85,7 @@ class Azure:
             self.state.faults.add(Fault.read(fault))
 
     def _arm_state(self) -> ArmState:
-        images = ImageMap(self.settings.image_maps, python=sys.executable, app=self.settings.app.resolve())
+        images = ImageMap(self.settings.images, python=sys.executable, app=self.settings.app.resolve(), own=self.settings.own_images)
         runtime = ProcessRuntime(images, self._folder / "containers", self._platform_environment())
         self._stack.callback(runtime.close)
         clock = ScaledClock(self.settings.scale)
@@ -91,9 +93,11 @@ class Azure:
         return ArmState(self.settings.arm, clock, runtime)
 
     def _serve_arm(self, state: ArmState) -> None:
-        port = usual_or_free(ARM_PORT, self.settings.say) if self.settings.fixed_ports else 0
+        listening = usual_or_free(ARM_PORT, self.settings.say) if self.settings.fixed_ports else listen()
         app = create_arm_app(state, self.signer.verify)
-        server = ThreadedServer(app, port, ssl_cert=self._authority.certificate, ssl_key=self._authority.key)
+        server = ThreadedServer(
+            app, self._stack.enter_context(listening), ssl_cert=self._authority.certificate, ssl_key=self._authority.key
+        )
         self._stack.enter_context(server)
         self.arm_url = server.url
         self.settings.say(f"arm       {self.arm_url} (calls: /localcloud/calls)")

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
+
+from localcloud.ports import listen, number
 
 NODE_FOLDER = Path(__file__).parent / "node"
 AZURITE = NODE_FOLDER / "node_modules" / "azurite"
@@ -24,6 +26,7 @@ ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1
 
 START_TIMEOUT = 120.0  # two seconds on an idle machine; on a busy one it has taken more than thirty
 LISTENING = b"is successfully listening at"
+PORT_TRIES = 3
 STOP_TIMEOUT = 8.0  # Azurite lets idle connections of its clients live for 5 s
 
 
@@ -35,6 +38,10 @@ class AzuriteMissing(AzuriteError):
     """Azurite or Node.js is not installed."""
 
 
+class PortTaken(AzuriteError):
+    """Another program has one of the ports."""
+
+
 class Ports(NamedTuple):
     """The ports of the three services."""
 
@@ -44,7 +51,10 @@ class Ports(NamedTuple):
 
 
 class Azurite:
-    """One Azurite that keeps its data in `folder` and takes bearer tokens (`--oauth basic`) as well as its account key."""
+    """One Azurite that keeps its data in `folder` and takes bearer tokens (`--oauth basic`) as well as its account key.
+
+    `ports` are those that it is meant to have until it has started, and those that it has from then on.
+    """
 
     def __init__(self, folder: Path, certificate: Path, key: Path, ports: Ports | None = None) -> None:
         self.ports = ports or free_ports()
@@ -86,7 +96,14 @@ class Azurite:
         return self._process.poll() if self._process else None
 
     def start(self) -> None:
-        """Starts it and returns when all three services listen."""
+        """Starts it and returns when all three services listen: on other ports when somebody has one of those that were meant."""
+        for _ in range(PORT_TRIES - 1):
+            with suppress(PortTaken):
+                return self._start()
+            self.ports = free_ports()
+        return self._start()
+
+    def _start(self) -> None:
         command = self._command()
         self._folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
@@ -115,7 +132,8 @@ class Azurite:
         deadline = time.monotonic() + START_TIMEOUT
         while not self._listens():
             if process.poll() is not None:
-                raise AzuriteError(f"Azurite ended with code {process.returncode} while it was starting: {self._last_line()}")
+                kind = PortTaken if b"EADDRINUSE" in self.log.read_bytes() else AzuriteError
+                raise kind(f"Azurite ended with code {process.returncode} while it was starting: {self._last_line()}")
             if self._given_up.is_set():
                 raise AzuriteError("Azurite was stopped while it was starting.")
             if time.monotonic() > deadline:
@@ -194,11 +212,8 @@ def _reason(stderr: str) -> str:
 
 def free_ports() -> Ports:
     """Three ports that nobody uses at the moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in Ports._fields]
-    ports = Ports(*(each.getsockname()[1] for each in sockets))
-    for each in sockets:
-        each.close()
-    return ports
+    with ExitStack() as stack:
+        return Ports(*(number(stack.enter_context(listen())) for _ in Ports._fields))
 
 
 def _url(port: int) -> str:

@@ -28,6 +28,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 class HostCommand:
     """How the host is started; `folder` keeps its keys, its timers' status and its log.
 
+    `socket` is the descriptor of one that listens at `port`: whoever calls while the host is being restarted waits.
     `kept_log` is where a copy of the log goes that somebody is told to read: the folder may be gone by then.
     """
 
@@ -36,6 +37,7 @@ class HostCommand:
     folder: Path
     environment: Mapping[str, str]
     kept_log: Path | None = None
+    socket: int | None = None
 
     @property
     def keys(self) -> Path:
@@ -46,6 +48,13 @@ class HostCommand:
     def log(self) -> Path:
         """What the host and the app log."""
         return self.folder / "host.log"
+
+    @property
+    def words(self) -> list[str]:
+        """The command line."""
+        place = ["--port", self.port] if self.socket is None else ["--socket", self.socket]
+        files = ["--app", self.app, "--keys", self.keys, "--state", self.folder]
+        return [str(word) for word in [sys.executable, "-m", "localcloud.host", *place, *files, "--watch-parent"]]
 
 
 class HostChild:
@@ -82,7 +91,7 @@ class HostChild:
 
     def stop(self) -> None:
         """Stop it gracefully; kill it when it does not."""
-        process, self._process = self._process, None
+        process = self._process
         if process is None:
             return
         process.terminate()
@@ -91,6 +100,7 @@ class HostChild:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._process = None  # only now: a Ctrl-C in between leaves it to the next who stops it
         # Standard output is closed by the thread that reads it: closing it here would wait for whoever else may have it open.
         if process.stdin:
             with suppress(OSError):
@@ -109,22 +119,18 @@ class HostChild:
         return Path(shutil.copyfile(self.command.log, self.command.kept_log))
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "localcloud.host",
-            "--app",
-            str(self.command.app),
-            "--port",
-            str(self.command.port),
-            "--watch-parent",
-        ]
-        command += ["--keys", str(self.command.keys), "--state", str(self.command.folder)]
         path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH", ""))))
         environment = {**_machine(os.environ), **self.command.environment, "PYTHONPATH": path}
         # A process group of its own keeps the terminal's Ctrl-C from it: the supervisor decides in which order things end.
         return subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, process_group=0
+            self.command.words,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            process_group=0,
+            pass_fds=() if self.command.socket is None else (self.command.socket,),
         )
 
     def _explanation(self, began: int) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
-import tempfile
+import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -24,9 +24,11 @@ from localcloud.containers import ImageMapError
 from localcloud.credentials import LocalCredential
 from localcloud.environment import app_settings, storage_settings
 from localcloud.errors import CloudError
-from localcloud.ports import free_port, insist, is_free, usual_or_free
+from localcloud.files import short
+from localcloud.ports import insist, is_free, listen, number, usual_or_free
 from localcloud.settings import APP_IDENTITY, HOST_PORT, STORAGE_PORT, SUBSCRIPTION, CloudSettings
-from localcloud.statefile import StateFile, only_one_in
+from localcloud.statefile import StateFile, data_folder, only_one_in
+from localcloud.workflows import WorkflowApi, WorkflowFolder
 
 __all__ = ["Cloud", "CloudError", "CloudSettings"]
 
@@ -44,6 +46,7 @@ class Cloud:
         self._azure: Azure | None = None
         self._azurite: Azurite | None = None
         self._host: HostChild | None = None
+        self._workflows: WorkflowFolder | None = None
 
     def start(self) -> None:
         """Start everything; raises CloudError with one line that says what is missing and what to do."""
@@ -61,48 +64,45 @@ class Cloud:
 
     def _start(self) -> None:
         began = time.monotonic()
-        folder = self._data_folder()
+        self._check_workflows()
+        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._stack.enter_context(only_one_in(self.settings.folder))
+        self._kept_log.unlink(missing_ok=True)
+        folder = self._stack.enter_context(data_folder(self.settings.folder, keep=self.settings.keep))
         authority = Authority(folder / "certificates")
         starting = self._start_azurite(folder, authority)
         azure = self._start_azure(folder, authority)
         if starting.done():
             starting.result()  # not installed, most likely: say so before anything else takes its time
-        port = self._host_port()
+        listening = self._stack.enter_context(self._host_socket())
         self.environment = app_settings(
             self.settings,
-            url=f"http://127.0.0.1:{port}",
+            url=f"http://127.0.0.1:{number(listening)}",
             arm=azure.arm_url,
             identity=azure.identity_url,
             identity_secret=azure.header_secret,
             ca=authority.ca,
             storage=self.storage,
         )
-        self._host = HostChild(
-            HostCommand(
-                app=self.settings.app.resolve(), port=port, folder=folder / "host", environment=self.environment, kept_log=self._kept_log
-            )
-        )
+        self._host = self._make_host(folder / "host", listening)
         if self.settings.host:
             self._start_host(self._host)
         starting.result()
+        self._follow_storage()
         put_files_container(self.azurite.connection_string, authority.ca)
-        self.settings.say(f"storage   {self.azurite.blob_url} and the next two ports, over TLS (Azurite)")
+        _, queue, table = self.azurite.ports
+        self.settings.say(f"storage   {self.azurite.blob_url} (queues: port {queue}, tables: port {table}), over TLS (Azurite)")
         if self.settings.host:
             self._write_state_file(authority)
         self.settings.say(f"ready after {time.monotonic() - began:.1f} s")
+        self._say_broken()
 
-    def _data_folder(self) -> Path:
-        """A fresh folder below the state folder, removed at the end; with `keep` always the same one."""
-        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._stack.enter_context(only_one_in(self.settings.folder))
-        self._kept_log.unlink(missing_ok=True)
-        if self.settings.keep:
-            return (self.settings.folder / "kept").resolve()
-        for left_behind in self.settings.folder.glob("data-*"):
-            shutil.rmtree(left_behind, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix="data-", dir=self.settings.folder)).resolve()
-        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        return folder
+    def _check_workflows(self) -> None:
+        given = self.settings.workflows
+        if given and not given.is_dir():
+            raise CloudError(f"there is no folder {given}: --workflows takes a folder of workflow files")
+        if self.settings.watch:
+            self._workflows = WorkflowFolder(self.settings.workflow_folder)
 
     def _start_azurite(self, folder: Path, authority: Authority) -> Future[None]:
         ports = Ports(STORAGE_PORT, STORAGE_PORT + 1, STORAGE_PORT + 2)
@@ -121,15 +121,42 @@ class Cloud:
         azure.start()
         return azure
 
-    def _host_port(self) -> int:
+    def _host_socket(self) -> socket.socket:
         if self.settings.port is not None:
             return insist(self.settings.port)
-        return usual_or_free(HOST_PORT, self.settings.say) if self.settings.fixed_ports else free_port()
+        return usual_or_free(HOST_PORT, self.settings.say) if self.settings.fixed_ports else listen()
+
+    def _make_host(self, folder: Path, listening: socket.socket) -> HostChild:
+        command = HostCommand(
+            app=self.settings.app.resolve(),
+            port=number(listening),
+            socket=listening.fileno(),
+            folder=folder,
+            environment=self.environment,
+            kept_log=self._kept_log,
+        )
+        return HostChild(command)
 
     def _start_host(self, host: HostChild) -> None:
         self._stack.callback(host.stop)
         host.start()
-        self.settings.say(f"functions {host.url} (log: {_short(host.command.log)})")
+        self.settings.say(f"functions {host.url} (log: {short(host.command.log)})")
+
+    def _follow_storage(self) -> None:
+        """Azurite may have had to take other ports than those that the host, which starts beside it, was told."""
+        told = self.environment
+        self.environment = {**told, **self.storage, **self.settings.environment}
+        if self.environment == told:
+            return
+        self.settings.say("Azurite's ports were taken: using others")
+        self.host.command = replace(self.host.command, environment=self.environment)
+        if self.settings.host:
+            self.restart_host(kill=True)
+
+    def _say_broken(self) -> None:
+        if self._workflows:
+            for line in WorkflowApi(self.url, self.key).broken():
+                self.settings.say(f"broken    {line}")
 
     def _write_state_file(self, authority: Authority) -> None:
         azure = self.azure
@@ -221,12 +248,22 @@ class Cloud:
             self.host.stop()
         self.host.start()
 
+    def log_tail(self, count: int = 20) -> Sequence[str]:
+        """The last lines of the Functions host's log, also after a start that failed; none when there is no log."""
+        logs = [self._host.command.log, self._kept_log] if self._host else []
+        log = next(filter(Path.is_file, logs), None)
+        return log.read_text(errors="replace").splitlines()[-count:] if log else []
+
     def check(self) -> None:
-        """Raises CloudError when a part of it has died."""
+        """To be called again and again: follows changed workflow files, and raises CloudError when a part of it has died."""
         if (code := self.host.exit_code) is not None:
             raise CloudError(f"the Functions host ended with exit code {code}: see {self.host.keep_log()}")
         if (code := self.azurite.exit_code) is not None:
             raise CloudError(f"Azurite ended with exit code {code}, and all storage with it: start again")
+        if self._workflows and self._workflows.has_changed():
+            self.restart_host()
+            self.settings.say("workflows changed: functions restarted")
+            self._say_broken()
 
     def _keys(self) -> dict[str, Any]:
         keys: dict[str, Any] = json.loads(self.host.command.keys.read_text())
@@ -244,11 +281,6 @@ def _running(part: Part | None) -> Part:
     if part is None:
         raise CloudError("the local cloud is not running")
     return part
-
-
-def _short(path: Path) -> str:
-    """Relative to the working directory where that is shorter."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 @contextmanager

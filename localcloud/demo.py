@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,7 +23,6 @@ import httpx
 WORKFLOW = "weather-report"
 REPORT = "report.md"
 REPORT_LINES = 14
-ARCHIVE = "loadme/logs"  # container and folder: the app's own archive of logs
 DEADLINE = 55.0  # seconds for all of it: `make demo` promises less than a minute
 LAST_WORDS = 8.0  # seconds on top of it in which everything is stopped
 
@@ -56,6 +55,9 @@ class LocalCloud(Protocol):
 
     def stop(self) -> None:
         """Stop everything."""
+
+    def log_tail(self) -> Sequence[str]:
+        """The last lines of the Functions host's log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,15 +110,8 @@ class Client:
 
     def files(self, run: str) -> str:
         """The address of the run's folder."""
-        return f"{self._blobs}/{self._settings.get('LOADME_FILES_CONTAINER', 'loadme-files')}/{run}"
-
-    def archive(self, run: str) -> str:
-        """The address under which the logs of the run's attempts are kept."""
-        return f"{self._blobs}/{ARCHIVE}/lm-{run}-*.log"
-
-    @property
-    def _blobs(self) -> str:
-        return self._settings["AzureWebJobsStorage__blobServiceUri"].rstrip("/")
+        blobs = self._settings["AzureWebJobsStorage__blobServiceUri"].rstrip("/")
+        return f"{blobs}/{self._settings.get('LOADME_FILES_CONTAINER', 'loadme-files')}/{run}"
 
     def _bearer(self, resource: str) -> dict[str, str]:
         answer = self._azure.get(
@@ -174,12 +169,18 @@ def demonstrate(cloud: LocalCloud, client: Client, left: Callable[[], float]) ->
     run = client.run(run_id)
     check(run)
     report = client.file(run_id, REPORT).splitlines()
-    print(f"\nthe report ({client.files(run_id)}/{REPORT}):\n")
+    print(f"\nthe report, {REPORT} in the run's folder of Blob storage:\n")
     print("\n".join(f"  {line}" for line in report[:REPORT_LINES]))
     if len(report) > REPORT_LINES:
         print(f"  … {len(report) - REPORT_LINES} more lines")
-    print(f"\nthe log of every attempt: {client.archive(run_id)}")
+    print("\nStorage, with this report and every attempt's log in it, goes away with the demo; make cloud keeps one up.")
     return Verdict(run=run_id, steps=len(run["steps"]), groups=wait_until_gone(client.groups, left()))
+
+
+def show_log(cloud: LocalCloud) -> None:
+    """What the function app logged last: the whole log goes away with the demo."""
+    if tail := cloud.log_tail():
+        print("\nthe last lines of the function app's log:\n" + "\n".join(f"  {line}" for line in tail), flush=True)
 
 
 def with_cloud(cloud: LocalCloud, left: Callable[[], float]) -> Verdict:
@@ -191,6 +192,9 @@ def with_cloud(cloud: LocalCloud, left: Callable[[], float]) -> Verdict:
             return demonstrate(cloud, client, left)
         finally:
             client.close()
+    except (Exception, Overdue):
+        show_log(cloud)
+        raise
     finally:
         # From here on the alarm must not break in: what was started has to be stopped.
         alarm(LAST_WORDS, give_up)

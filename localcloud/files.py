@@ -1,4 +1,4 @@
-"""Writing files that others read, or that a killed process may leave behind."""
+"""Writing files that others read, or that a killed process may leave behind; naming files to a user."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def write_whole(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     Path(name).replace(path)
+
+
+def short(path: Path) -> str:
+    """Relative to the working directory where that is shorter."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -12,6 +12,8 @@ from typing import Any, Self
 import uvicorn
 from starlette.types import ASGIApp
 
+from localcloud import ports
+
 STOP_WITHIN = 10.0  # seconds
 
 
@@ -35,40 +37,33 @@ class _Server(uvicorn.Server):
 
 
 class ThreadedServer:
-    """Serves on 127.0.0.1 only. Port 0 takes a free port; `url` says which. With a certificate and key it speaks TLS."""
+    """Serves on 127.0.0.1 only, at a socket that listens or at a free port; `url` says where. With a certificate and key it speaks TLS."""
 
-    def __init__(self, app: ASGIApp, port: int = 0, *, ssl_cert: Path | None = None, ssl_key: Path | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket | None = None, *, ssl_cert: Path | None = None, ssl_key: Path | None = None
+    ) -> None:
         files: dict[str, Any] = {"ssl_certfile": str(ssl_cert), "ssl_keyfile": str(ssl_key)} if ssl_cert else {}
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2, server_header=False, **files
         )
         self._server = _Server(config)
         self._scheme = "https" if ssl_cert else "http"
-        self._wanted = port
-        self._socket: socket.socket | None = None
+        self._socket = listening
         self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
         if self._socket is None:
             raise RuntimeError("the server has not been started")
-        return int(self._socket.getsockname()[1])
+        return ports.number(self._socket)
 
     @property
     def url(self) -> str:
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def start(self) -> Self:
-        """Bind and serve. Raises OSError when the port is taken. Requests that come at once wait in the socket's backlog."""
-        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(("127.0.0.1", self._wanted))
-            bound.listen(512)
-        except OSError:
-            bound.close()
-            raise
-        self._socket = bound
+        """Serve. Requests that come at once wait in the socket's backlog."""
+        bound = self._socket = self._socket or ports.listen()
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [bound]}, name=f"server-{self.port}", daemon=True)
         self._thread.start()
         return self

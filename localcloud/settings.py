@@ -32,7 +32,8 @@ def _silent(_line: str) -> None:
 class CloudSettings:
     """`app` is the folder of function_app.py; `scale` shortens Azure's delays (1.0: as slow as Azure).
 
-    With `fixed_ports` the usual ports are taken where they are free; `port` insists on one for the function app.
+    With `fixed_ports` the usual ports are taken where they are free; `port` insists on one for the function app. With `watch` the
+    Functions host is restarted when a workflow file has changed.
     """
 
     app: Path = Path()
@@ -43,10 +44,11 @@ class CloudSettings:
     fixed_ports: bool = True
     scale: float = 0.05
     arm: ArmSettings = field(default_factory=ArmSettings)
-    check_first: float = 2.0
-    check_max: float = 10.0
+    check_first: float = 0.5  # seconds: a container group is still on its way by then, as it is at the first check on Azure
+    check_max: float = 5.0
     host: bool = True
     keep: bool = False
+    watch: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str], None] = _silent
 
@@ -56,11 +58,14 @@ class CloudSettings:
         return self.app / "templates" / "container-group.json"
 
     @property
-    def image_maps(self) -> tuple[Path, ...]:
-        """The app's own image map, if it has one, and those that were given; later ones win."""
-        folder = self.workflows or self.app / "workflows"
-        own = (folder / "images.yaml",) if (folder / "images.yaml").is_file() else ()
-        return (*own, *(image for image in self.images if image not in own))
+    def workflow_folder(self) -> Path:
+        """Where the app finds its workflow files."""
+        return self.workflows or self.app / "workflows"
+
+    @property
+    def own_images(self) -> Path:
+        """The image map beside the workflow files; it need not be there."""
+        return self.workflow_folder / "images.yaml"
 
 
 def group_id(group: str) -> str:

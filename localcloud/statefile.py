@@ -1,10 +1,12 @@
-"""`.localcloud/cloud.json`: how the command line and tests find the cloud that is up."""
+"""The state folder: `cloud.json` in it is how the command line and tests find the cloud that is up, `data-…` what that cloud holds."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +64,21 @@ def only_one_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def data_folder(folder: Path, *, keep: bool) -> Iterator[Path]:
+    """A fresh folder below the state folder, removed at the end; with `keep` always the same one."""
+    if keep:
+        yield (folder / "kept").resolve()
+        return
+    for left_behind in folder.glob("data-*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    fresh = Path(tempfile.mkdtemp(prefix="data-", dir=folder)).resolve()
+    try:
+        yield fresh
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def is_alive(pid: int) -> bool:

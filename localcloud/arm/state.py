@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 
 from localcloud.arm.calls import Call, Reply
+from localcloud.arm.coincidences import Coincidences
 from localcloud.arm.containerinstance import ContainerInstance
 from localcloud.arm.deployments import Deployments
 from localcloud.arm.errors import ArmError, internal_error
@@ -34,7 +35,8 @@ class ArmState:
         self.settings = settings
         self.clock = clock
         self.runtime = runtime
-        self.random = random.Random(settings.seed)  # noqa: S311 - coincidences that repeat, no secrets
+        self.coincidences = Coincidences(settings.seed)
+        self.ids = random.Random(settings.seed)  # noqa: S311 - of operations and the like, no secrets
         self.lock = threading.RLock()
         self.journal = Journal()
         self.faults = Faults()
@@ -61,7 +63,7 @@ class ArmState:
                 reply = Reply(status=error.status, body=error.body(), headers=error.headers)
             except Exception:
                 _log.exception("a bug in the local cloud: %s %s", call.method, call.path)
-                reply = Reply(status=500, body=internal_error(guid(self.random), call.correlation).body())
+                reply = Reply(status=500, body=internal_error(guid(self.ids), call.correlation).body())
             reply.headers = {**headers, **reply.headers}
             self.journal.write(call, reply.status, now)
         return reply, fault.delay

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from localcloud.files import short
+
 _log = logging.getLogger(__name__)
 
 # Always there, so that a workflow can bring its own command without a map.
@@ -37,13 +39,15 @@ class Image:
 class ImageMap:
     """The images of several map files; later files win. A file that has changed is read again when an image is looked up.
 
-    Raises ImageMapError for a file that is wrong at first; one that becomes wrong later is reported, and its last good state kept.
+    `own`, the user's map beside the workflow files, comes first, and may come into being later. Raises ImageMapError for a file that is
+    wrong at first; one that becomes wrong later is reported, and its last good state kept.
     """
 
-    def __init__(self, files: Sequence[Path], *, python: str, app: Path) -> None:
+    def __init__(self, files: Sequence[Path], *, python: str, app: Path, own: Path | None = None) -> None:
         self.python = python
         self._app = app
-        self._files = tuple(files)
+        self._own = own
+        self._files = (*([own] if own and own not in files else ()), *files)
         self._read: dict[Path, tuple[int, dict[str, Image]]] = {}
         for file in self._files:
             self._read[file] = (_version(file), self._parse(file))
@@ -56,6 +60,12 @@ class ImageMap:
                 return image
         basic = BASIC.get(name)
         return Image((self._fill(basic, Path()),), {"PYTHONPATH": str(self._app)}) if basic else None
+
+    def advice(self, name: str) -> str:
+        """What to do about an image that is in no map."""
+        file = self._own or next(iter(self._files), None)
+        where = f"{short(file)}: add it there (the map is read again at once)" if file else "any image map: give one with --images"
+        return f"{name} is not in {where}"
 
     def _refresh(self, file: Path) -> None:
         version = _version(file)
@@ -72,6 +82,8 @@ class ImageMap:
         return text.replace("{here}", str(here)).replace("{python}", self.python).replace("{app}", str(self._app))
 
     def _parse(self, file: Path) -> dict[str, Image]:
+        if file == self._own and not file.exists():
+            return {}
         entries = _entries(file)
         return {name: self._image(file, name, entry) for name, entry in entries.items()}
 

@@ -39,6 +39,9 @@ class ProcessRuntime:
     def has(self, image: str) -> bool:
         return self._images.find(image) is not None
 
+    def advice(self, image: str) -> str:
+        return self._images.advice(image)
+
     def start(self, launch: Launch, ended: Callable[[int], None]) -> ContainerProcess:
         image = self._images.find(launch.image)
         if image is None:

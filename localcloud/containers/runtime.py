@@ -32,6 +32,9 @@ class Runtime(Protocol):
     def has(self, image: str) -> bool:
         """Whether the image could be pulled."""
 
+    def advice(self, image: str) -> str:
+        """What whoever uses this machine can do about an image that could not be pulled."""
+
     def start(self, launch: Launch, ended: Callable[[int], None]) -> Container:
         """Start a container; `ended` gets its exit code, on another thread, unless it was stopped before."""
 

@@ -33,11 +33,20 @@ def _arguments() -> HostSettings:
     parser = argparse.ArgumentParser(prog="localcloud.host", description="Run a function app on this machine.")
     parser.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py")
     parser.add_argument("--port", type=int, default=7071, help="0 takes a free one")
+    parser.add_argument("--socket", type=int, metavar="DESCRIPTOR", help="an inherited socket that listens, instead of a port")
     parser.add_argument("--keys", type=Path, help="JSON file of the keys; written when it does not exist")
     parser.add_argument("--state", type=Path, help="folder for what outlives the host: the timers' status")
     parser.add_argument("--watch-parent", action="store_true", help="stop when standard input is closed")
     given = parser.parse_args()
-    return read_settings(given.app, os.environ, port=given.port, keys_file=given.keys, state=given.state, watch_parent=given.watch_parent)
+    return read_settings(
+        given.app,
+        os.environ,
+        port=given.port,
+        socket=given.socket,
+        keys_file=given.keys,
+        state=given.state,
+        watch_parent=given.watch_parent,
+    )
 
 
 async def _serve(settings: HostSettings) -> None:

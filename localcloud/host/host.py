@@ -60,7 +60,7 @@ class Host:
     async def run(self) -> None:
         """From loading the app to the end of its last invocation."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="host"))
-        listening = _bind(self.settings.port)
+        listening = _bind(self.settings.port) if self.settings.socket is None else socket.socket(fileno=self.settings.socket)
         try:
             if not await self._load():
                 return

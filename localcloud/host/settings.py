@@ -42,6 +42,7 @@ class HostSettings:
 
     app: Path
     port: int = 7071
+    socket: int | None = None  # the descriptor of one that listens already: then `port` says nothing
     state: Path | None = None
     keys_file: Path | None = None
     watch_parent: bool = False

@@ -130,6 +130,11 @@ def test_an_image_that_cannot_be_pulled_fails_the_deployment_late_with_aci_s_wor
         f"The image 'contoso.azurecr.io/absent:1' in container group '{name}' is not accessible. "
         "Please check the image and registry credential."
     )
+    advice = error.details[0].details[0]
+    assert (advice.code, advice.message) == (
+        "LocalCloudImageMap",
+        "contoso.azurecr.io/absent:1 is not in any image map: give one with --images",
+    )
     with arm.containers() as client:
         group = client.container_groups.get(GROUP, name)
     assert group.provisioning_state == "Failed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +22,8 @@ import pytest
 from localcloud.azurite import Azurite, AzuriteError, Ports
 from localcloud.certificates import Authority
 from localcloud.cloud import Cloud, CloudError
-from localcloud.ports import free_port
+from localcloud.ports import free_port, is_free, listen, number
+from localcloud.statefile import StateFile
 from tests.e2e.conftest import CHECKOUT, cloud_settings
 from tests.waiting import wait_for
 
@@ -42,15 +43,39 @@ def processes_of(folder: Path) -> list[int]:
 
 @contextmanager
 def supervisor(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`python -m localcloud up` in a folder of its own, with the checkout's app."""
-    # A port of its own: the usual one may be about to be taken by another that is starting as well.
+    """`python -m localcloud up` in a folder of its own, with the checkout's app, as a shell starts it in its background: SIGINT ignored."""
+    # A port of its own: the usual one may be another's.
     command = [sys.executable, "-m", "localcloud", "up", "--app", str(CHECKOUT), "--port", str(free_port()), *arguments]
-    with subprocess.Popen(
-        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    watchdog = threading.Timer(150, process.kill)  # whoever waits for a line that does not come
+    watchdog.start()
+    try:
         yield process
-        if process.poll() is None:
-            process.terminate()
+    finally:
+        watchdog.cancel()
+        process.terminate()
+        try:
+            process.communicate(timeout=40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def said_until(process: subprocess.Popen[str], end: str) -> list[str]:
+    """The lines that it prints, up to the one with `end` in it."""
+    lines: list[str] = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if end in line:
+            return lines
+    raise AssertionError(f"it never said {end!r}: {lines}")
 
 
 def is_up(folder: Path) -> dict[str, Any] | None:
@@ -67,6 +92,18 @@ def test_a_run_succeeds_from_one_post(cloud: Cloud) -> None:
         ended = wait_for(lambda: of_status(client.get(run).json(), "succeeded"), 30, "the run's end")
         assert ended["steps"][0]["status"] == "succeeded"
         wait_for(lambda: "hello you" in client.get(f"{run}/steps/greet/logs").text, 30, "the log")
+
+
+def test_whoever_uses_an_image_that_is_in_no_map_is_told_of_the_map(cloud: Cloud) -> None:
+    with httpx.Client(base_url=cloud.url, headers={"x-functions-key": cloud.key}, timeout=30, trust_env=False) as client:
+        run = client.post("/api/workflows/no-image/runs", json={}).headers["location"]
+
+        error = wait_for(lambda: of_status(client.get(run).json(), "failed"), 30, "the run's end")["error"]
+
+    advice = "registry.example/nobody/nothing:1 is not in tests/e2e/workflows/images.yaml: add it there (the map is read again at once)"
+    assert error["kind"] == "image"
+    assert any(detail.startswith("InaccessibleImage: ") for detail in error["details"])
+    assert f"LocalCloudImageMap: {advice}" in error["details"]
 
 
 def of_status(run: dict[str, Any], status: str) -> dict[str, Any] | None:
@@ -109,39 +146,64 @@ def test_a_second_one_in_the_same_folder_is_refused(cloud: Cloud) -> None:
         Cloud(cloud_settings(cloud.settings.folder)).start()
 
 
-def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
-    with supervisor(tmp_path) as process:
-        introduction = list(itertools.takewhile(lambda line: "Ctrl-C" not in line, process.stdout or ()))
+def test_up_follows_the_workflow_files_until_ctrl_c_stops_everything(tmp_path: Path) -> None:
+    workflows = tmp_path / "workflows"
+    workflows.mkdir()
+    for name in ("greet.yaml", "broken.yaml"):
+        shutil.copy(CHECKOUT / "tests" / "e2e" / "workflows" / name, workflows)
+    with supervisor(tmp_path, "--workflows", str(workflows)) as process:
+        introduction = said_until(process, "Ctrl-C")
+        status = main_in(tmp_path, "status")
         running = processes_of(tmp_path)
+        (workflows / "later.yaml").write_text((workflows / "greet.yaml").read_text().replace("name: greet", "name: later"))
+        after_change = said_until(process, "broken.yaml")
+        started = start_run(tmp_path / ".localcloud", "later")
 
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0, errors
     assert errors == ""
-    assert any("curl -X POST" in line for line in introduction)
-    assert len(running) >= 2
+    assert "curl -X POST" in "".join(introduction)
+    assert "/api/workflows/greet/runs" in "".join(introduction)
+    assert [line for line in introduction if line.startswith("localcloud: broken    broken.yaml: steps.b.imagee: ")]
+    assert (status.returncode, "up at http://127.0.0.1" in status.stdout) == (0, True)
+    assert len(running) >= 3
+    assert after_change[-2] == "localcloud: workflows changed: functions restarted\n"
+    assert started.status_code == 202, started.text
     assert processes_of(tmp_path) == []
     assert list((tmp_path / ".localcloud").iterdir()) == []
 
 
-def test_down_stops_the_one_that_is_up(tmp_path: Path) -> None:
-    with supervisor(tmp_path) as process:
-        wait_for(lambda: is_up(tmp_path), 150, "the cloud")
-        assert command("status", tmp_path).returncode == 0
-
-        stopped = command("down", tmp_path)
-
-        assert stopped.stdout == "localcloud: stopped\n"
-        assert process.wait(5) == 0
-    assert command("status", tmp_path).returncode == 3
+def start_run(state_folder: Path, workflow: str) -> httpx.Response:
+    state = json.loads((state_folder / "cloud.json").read_text())
+    return httpx.post(
+        f"{state['url']}/api/workflows/{workflow}/runs", json={}, headers={"x-functions-key": state["key"]}, timeout=30, trust_env=False
+    )
 
 
-def command(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def main_in(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     return subprocess.run(
         [sys.executable, "-m", "localcloud", name], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
     )
+
+
+STAND_IN = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); time.sleep(60)"
+
+
+def test_down_ends_the_process_that_is_up_and_waits_until_it_is_gone(tmp_path: Path) -> None:
+    (tmp_path / ".localcloud").mkdir()
+    with subprocess.Popen([sys.executable, "-c", STAND_IN], stdout=subprocess.PIPE, text=True) as process:
+        url = f"http://127.0.0.1:{process.stdout.readline().strip() if process.stdout else ''}"
+        StateFile(tmp_path / ".localcloud").write({"url": url, "pid": process.pid, "arm": "https://127.0.0.1:1"})
+
+        stopped = main_in(tmp_path, "down")
+
+        assert process.wait(10) == -signal.SIGTERM
+    assert (stopped.returncode, stopped.stdout) == (0, "localcloud: stopped\n")
+    assert main_in(tmp_path, "status").returncode == 3
+    assert main_in(tmp_path, "down").stdout == "localcloud: none is up in this folder\n"
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at the processes in /proc, which only Linux has")
@@ -160,6 +222,7 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
     [
         (["--port", "{taken}"], "port {taken} is taken by another program"),
         (["--images", "{folder}/missing.yaml"], "missing.yaml"),
+        (["--workflows", "{folder}/missing"], "there is no folder {folder}/missing"),
         (["--app", "{folder}"], "{folder}"),
     ],
 )
@@ -198,21 +261,36 @@ def test_a_start_of_azurite_that_gets_nowhere_can_be_given_up(tmp_path: Path, mo
     assert processes_of(tmp_path) == []
 
 
-def test_the_ports_of_another_program_are_not_taken_for_azurite_s(tmp_path: Path) -> None:
+def test_when_another_program_has_its_ports_azurite_takes_others(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "certificates")
     with ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in Ports._fields]
-        ports = Ports(*(server.getsockname()[1] for server in taken))
+        taken = Ports(*(number(stack.enter_context(listen())) for _ in Ports._fields))
 
-        with pytest.raises(AzuriteError, match="EADDRINUSE"):
-            Azurite(tmp_path / "data", authority.certificate, authority.key, ports).start()
+        azurite = stack.enter_context(Azurite(tmp_path / "data", authority.certificate, authority.key, taken))
+
+        assert not set(azurite.ports) & set(taken)
+        assert not any(is_free(port) for port in azurite.ports)
 
 
-def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_usual_ports_that_get_lost_between_a_look_and_the_start_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack:
+        taken = [number(stack.enter_context(listen())) for _ in range(3)]
+        for name, port in zip(("cloud.HOST_PORT", "azure.ARM_PORT", "cloud.STORAGE_PORT"), taken, strict=True):
+            monkeypatch.setattr(f"localcloud.{name}", port)
+        monkeypatch.setattr("localcloud.cloud.is_free", lambda _port: True)  # as it was a moment ago
+
+        cloud = stack.enter_context(Cloud(dataclasses.replace(cloud_settings(tmp_path), fixed_ports=True)))
+
+        assert start_run(tmp_path, "greet").status_code == 202
+        assert not {cloud.azurite.ports.blob, int(cloud.url.rpartition(":")[2]), int(cloud.arm_url.rpartition(":")[2])} & set(taken)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_the_start_leaves_nothing_behind(tmp_path: Path, how: signal.Signals) -> None:
     with supervisor(tmp_path) as process:
         wait_for(lambda: processes_of(tmp_path), 60, "the first process")
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         _, errors = process.communicate(timeout=60)
 
     assert (process.returncode, errors) == (0, "")

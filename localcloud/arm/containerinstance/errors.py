@@ -46,10 +46,12 @@ def invalid_variable(container: str, group: str) -> ArmError:
     )
 
 
-def inaccessible_image(image: str, group: str) -> ArmError:
+def inaccessible_image(image: str, group: str, advice: str) -> ArmError:
+    """ACI's error; `advice`, which is the local cloud's own, is a detail of it."""
     return bad_request(
         "InaccessibleImage",
         f"The image '{image}' in container group '{group}' is not accessible. Please check the image and registry credential.",
+        details=[{"code": "LocalCloudImageMap", "message": advice}],
     )
 
 

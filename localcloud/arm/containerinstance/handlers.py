@@ -60,7 +60,7 @@ class ContainerInstance:
         # Also remembers that the name was in use: its 404 is another one from now on.
         self._starts.setdefault(name, 0)
         self._lifecycle.provision(wanted)
-        operation = self._operations.begin(wanted, guid(self._state.random), self._state.clock.now())
+        operation = self._operations.begin(wanted, guid(self._state.ids), self._state.clock.now())
         url = (
             f"{call.base}/subscriptions/{self._state.settings.subscription}/providers/Microsoft.ContainerInstance"
             f"/locations/{wanted.location}/operations/{operation}?api-version={OPERATION_VERSION}"
@@ -202,7 +202,7 @@ class ContainerInstance:
 
     def _hide(self, wanted: ContainerGroup, known: ContainerGroup | None) -> None:
         """A new group may be unknown to a GET for a moment."""
-        if known is None and self._state.random.random() < self._state.settings.hidden_probability:
+        if known is None and self._state.coincidences.happens("hidden", self._state.settings.hidden_probability):
             wanted.hidden = True
             self._state.clock.call_later(self._state.settings.latencies.hidden, wanted.appear)
 

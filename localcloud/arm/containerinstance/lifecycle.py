@@ -59,11 +59,12 @@ class Lifecycle:
         now = self._state.clock.now()
         missing = [container for container in group.containers if not self._state.runtime.has(container.image)]
         for container in missing:
-            container.event("Failed", f'Failed to pull image "{container.image}": the image map has no such image', now, "Warning")
+            advice = self._state.runtime.advice(container.image)
+            container.event("Failed", f'Failed to pull image "{container.image}": {advice}', now, "Warning")
             container.current = {"state": "Waiting", "detailStatus": f'ImagePullBackOff: Back-off pulling image "{container.image}"'}
         if missing:
             group.provisioning_state = "Failed"
-            group.error = errors.inaccessible_image(missing[0].image, group.name)
+            group.error = errors.inaccessible_image(missing[0].image, group.name, self._state.runtime.advice(missing[0].image))
             return
         for container in group.containers:
             container.event("Pulled", f'Successfully pulled image "{container.image}"', now)
@@ -117,7 +118,7 @@ class Lifecycle:
     def _restarts(self, group: ContainerGroup, code: int) -> bool:
         """ACI may restart after a non-zero exit even under Never: its documentation says so."""
         if group.restart_policy == "Never":
-            return code != 0 and self._state.random.random() < self._state.settings.restart_probability
+            return code != 0 and self._state.coincidences.happens("restart", self._state.settings.restart_probability)
         return code != 0 or group.restart_policy != "OnFailure"
 
     def _back_off(self, group: ContainerGroup, container: ContainerStatus) -> None:

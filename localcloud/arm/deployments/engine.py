@@ -57,7 +57,7 @@ class Engine:
         return [one for one in deployment.plan.resources if one.id not in deployment.operations and one.needs <= done]
 
     def _put(self, deployment: Deployment, resource: PlannedResource) -> None:
-        source = self._state.random
+        source = self._state.ids
         operation = Operation(f"{source.getrandbits(64):016X}", guid(source), resource, self._state.clock.now())
         deployment.operations[resource.id] = operation
         query = {"api-version": resource.version}

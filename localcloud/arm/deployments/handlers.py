@@ -59,7 +59,7 @@ class Deployments:
         # Template and parameters are judged before anything is kept: a refused PUT leaves no record.
         template = self._template(properties, link)
         plan = self._plan(template, properties, where, name)
-        source = self._state.random
+        source = self._state.ids
         deployment = Deployment(
             id=key,
             name=name,
@@ -110,7 +110,7 @@ class Deployments:
             return Reply(status=204)
         if deployment.active:
             raise errors.active_delete(name)
-        job = guid(self._state.random).replace("-", "")
+        job = guid(self._state.ids).replace("-", "")
         self._results[job] = deployment
         if len(self._results) > _KEPT_RESULTS:
             del self._results[next(iter(self._results))]

@@ -52,6 +52,7 @@ def test_an_unknown_image_fails_the_provisioning_and_the_operation() -> None:
     path = url.removeprefix("https://management.azure.com").split("?")[0]
     operation = world.call("GET", path).body
     assert (operation["status"], operation["error"]["code"]) == ("Failed", "InaccessibleImage")
+    assert operation["error"]["details"] == [{"code": "LocalCloudImageMap", "message": "absent:1 is not in images.yaml"}]
     assert world.view()["provisioningState"] == "Failed"
     assert world.runtime.started == []
 

@@ -25,6 +25,26 @@ def test_a_map_fills_in_its_folder_the_interpreter_and_the_app(tmp_path: Path) -
     assert images.find("a/b:2") is None
 
 
+def test_a_map_of_one_s_own_may_be_written_later_and_is_what_the_advice_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "workflows" / "images.yaml"
+    images = ImageMap([], python="p", app=APP, own=own)
+    assert images.find("a/b:1") is None
+    assert images.advice("a/b:1") == "a/b:1 is not in workflows/images.yaml: add it there (the map is read again at once)"
+
+    own.parent.mkdir()
+    own.write_text("images: {'a/b:1': {command: [one]}}")
+
+    assert images.find("a/b:1") == Image(("one",))
+
+
+def test_a_map_that_is_given_wins_over_one_s_own(tmp_path: Path) -> None:
+    for name in ("own", "given"):
+        (tmp_path / name).write_text(f"images: {{x: {{command: [{name}]}}}}")
+    images = ImageMap([tmp_path / "given"], python="p", app=APP, own=tmp_path / "own")
+    assert images.find("x") == Image(("given",))
+
+
 def test_a_shell_and_python_are_always_there() -> None:
     images = ImageMap([], python="/usr/bin/python3", app=APP)
     assert images.find("loadme.local/shell:1") == Image(("/bin/sh",), {"PYTHONPATH": "/app"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,3 +66,17 @@ def test_a_request_to_stop_is_remembered_where_its_exception_gets_lost() -> None
         stop(signal.SIGTERM, None)
 
     assert stop.made
+
+
+@pytest.mark.parametrize(("error", "again", "told"), [(KeyboardInterrupt(), [0.05], 0), (ValueError("a bug"), [], 1)])
+def test_a_request_to_stop_that_got_lost_is_made_again(
+    error: BaseException, again: list[float], told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers: list[float] = []
+    complaints: list[object] = []
+    monkeypatch.setattr("signal.setitimer", lambda _kind, seconds: timers.append(seconds))
+    monkeypatch.setattr("sys.__unraisablehook__", complaints.append)
+
+    StopRequest().lost(SimpleNamespace(exc_value=error))
+
+    assert (timers, len(complaints)) == (again, told)

@@ -40,6 +40,9 @@ class FakeRuntime:
     def has(self, image: str) -> bool:
         return "absent" not in image
 
+    def advice(self, image: str) -> str:
+        return f"{image} is not in images.yaml"
+
     def start(self, launch: Launch, ended: Callable[[int], None]) -> FakeContainer:
         self.started.append(FakeContainer(launch, ended))
         return self.started[-1]
