@@ -8,7 +8,8 @@ from typing import Any
 
 from loadme import claims, log, store
 from loadme.core import engine
-from loadme.core.engine import Action, Advance, Check, CleanUp, CloseRun, Event, ItemKey, RequestStep, State
+from loadme.core.engine import ItemKey, State
+from loadme.core.events import Action, Advance, Check, CleanUp, CloseRun, Event, RequestStep
 from loadme.core.ids import AttemptId
 from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, encode
 from loadme.core.state import Item, Value

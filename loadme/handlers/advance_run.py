@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadme import log, transaction
 from loadme.core import engine
-from loadme.core.engine import Apply
+from loadme.core.events import Apply
 from loadme.core.messages import StepOutcome
 from loadme.services import Services
 

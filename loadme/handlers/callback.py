@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from loadme import claims, log, transaction
 from loadme.core import bodies, loglines, tokens
-from loadme.core.engine import Progressed, Report, State
+from loadme.core.engine import State
+from loadme.core.events import Progressed, Report
 from loadme.core.ids import AttemptId, parse_attempt
 from loadme.core.state import Error, Item, Outcome, Progress
 from loadme.errors import LoadmeError, Rejected, RunAbsent

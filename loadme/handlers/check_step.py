@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from loadme import log, transaction
-from loadme.core import engine, verdict
-from loadme.core.engine import Checked, Report, State
+from loadme.core import engine, events, verdict
+from loadme.core.engine import State
+from loadme.core.events import Checked, Report
 from loadme.core.messages import StepCheck, StepRequest, attempt_of
 from loadme.core.state import Error, Item, Outcome
 from loadme.core.verdict import Failed, NotLaunched, Observation, Succeeded, Waiting
@@ -80,7 +81,7 @@ def _look_again(services: Services, state: State, item: Item, message: StepCheck
     delay = engine.check_delay(seen, message.number + 1, timeout, now, services.settings.policy)
     # The next check is sent before this one is recorded: cut in between, this one comes again and sends it twice, and the number tells
     # the second from the first. The other way round it could be lost.
-    transaction.perform(services, state, engine.Check(item.attempt_id, message.number + 1, delay))
+    transaction.perform(services, state, events.Check(item.attempt_id, message.number + 1, delay))
     transaction.change(services, item.run, (item.step, item.item), event)
 
 

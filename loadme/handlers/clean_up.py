@@ -8,7 +8,7 @@ from typing import Literal
 from loadme import log, transaction
 from loadme.core import verdict
 from loadme.core.arm import Group
-from loadme.core.engine import Cleaned, CleanUp, CleanupTried
+from loadme.core.events import Cleaned, CleanUp, CleanupTried
 from loadme.core.messages import StepCleanup, attempt_of
 from loadme.core.policies import LOG_PATIENCE, LOG_WAIT
 from loadme.core.state import Item

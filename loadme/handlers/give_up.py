@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from loadme import transaction
-from loadme.core.engine import SHORT, Decline, Report
+from loadme.core.engine import SHORT
+from loadme.core.events import Decline, Report
 from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.core.state import Error, Outcome
 from loadme.errors import Absent, Terminal

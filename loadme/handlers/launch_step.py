@@ -6,7 +6,8 @@ from loadme import claims, log, transaction
 from loadme.core import contract, engine, template, verdict
 from loadme.core.arm import ArmError
 from loadme.core.contract import Context
-from loadme.core.engine import Decline, Launch, Release, Report, State
+from loadme.core.engine import State
+from loadme.core.events import Decline, Launch, Release, Report
 from loadme.core.messages import StepRequest
 from loadme.core.state import Error, Item, Outcome
 from loadme.definitions import durations

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from loadme import store, transaction
-from loadme.core.engine import Check, CleanUp, RequestStep
+from loadme.core.events import Check, CleanUp, RequestStep
 from loadme.handlers import launch_step
 from tests.simulation.invariants import check
 from tests.simulation.test_seeds import simulate

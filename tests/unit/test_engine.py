@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from loadme.core import engine
-from loadme.core.engine import (
+from loadme.core import engine, events
+from loadme.core.engine import State
+from loadme.core.events import (
     Advance,
     Apply,
     Check,
@@ -25,7 +26,6 @@ from loadme.core.engine import (
     Release,
     Report,
     RequestStep,
-    State,
 )
 from loadme.core.ids import AttemptId
 from loadme.core.policies import Policy
@@ -59,13 +59,13 @@ def report(step: str, status: str = "succeeded", attempt: int = 1) -> Report:
     return Report(attempt=AttemptId(ID, step, 0, attempt), outcome=outcome(status))
 
 
-def decide(state: State, *events: engine.Event, now: datetime = NOW) -> State:
+def decide(state: State, *events: events.Event, now: datetime = NOW) -> State:
     for event in events:
         state = with_(engine.decide(state, event, now, POLICY), asked=state.asked)
     return state
 
 
-def due(state: State, now: datetime = NOW) -> tuple[engine.Action, ...]:
+def due(state: State, now: datetime = NOW) -> tuple[events.Action, ...]:
     return engine.due(state, now, POLICY)
 
 

@@ -1,0 +1,135 @@
+"""What can happen to a run (events), and what it can ask for (actions)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from loadme.core.ids import AttemptId
+from loadme.core.state import Outcome, Progress, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """A handler takes it upon itself to deploy the item's first attempt (or to do it again, when whoever did before is surely dead)."""
+
+    step: str
+    item: int
+    variables: Value
+    timeout: float
+    claim: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """The handler that had claimed the launch could not deploy now, and says why; anybody may try `after` seconds from now."""
+
+    attempt: AttemptId
+    why: str
+    after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Somebody says how an attempt ended. The first to say so is believed."""
+
+    attempt: AttemptId
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decline:
+    """The item needs no container: its step's `if` is false, or what it asks for cannot be rendered."""
+
+    step: str
+    item: int
+    variables: Value
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Check `number` found the attempt not over yet; `started_at` is the container's own start, if it has started."""
+
+    attempt: AttemptId
+    number: int
+    started_at: datetime | None = None
+    is_deployed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progressed:
+    """The work says how far it is."""
+
+    attempt: AttemptId
+    progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanupTried:
+    """Pass `number` of cleanup is over and something was left; the next one comes after `delay` seconds."""
+
+    attempt: AttemptId
+    number: int
+    delay: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apply:
+    """The item's accepted outcome is brought into the run."""
+
+    step: str
+    item: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaned:
+    """The attempt's log is saved, its container group and its deployment record are gone for good."""
+
+    attempt: AttemptId
+
+
+Event = Launch | Decline | Release | Report | Checked | Progressed | Apply | CleanupTried | Cleaned
+
+
+@dataclass(frozen=True)
+class RequestStep:
+    """Send a StepRequest for this item, after `delay` seconds."""
+
+    step: str
+    item: int
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """Send a StepCheck, after `delay` seconds."""
+
+    attempt: AttemptId
+    number: int
+    delay: float
+
+
+@dataclass(frozen=True)
+class Advance:
+    """Send a StepOutcome for this attempt."""
+
+    attempt: AttemptId
+    outputs: Value | None
+
+
+@dataclass(frozen=True)
+class CleanUp:
+    """Send a StepCleanup for this attempt, after `delay` seconds."""
+
+    attempt: AttemptId
+    number: int
+    delay: float
+
+
+@dataclass(frozen=True)
+class CloseRun:
+    """Show the run's end in the listing of runs."""
+
+
+Action = RequestStep | Check | Advance | CleanUp | CloseRun
