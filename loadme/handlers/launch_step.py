@@ -38,9 +38,16 @@ def launch_step(services: Services, message: StepRequest) -> None:
         except Conflict:
             # Somebody else was first; or it was this very write, whose answer was lost.
             after = transaction.load(services, message.run, key).state
-    transaction.perform_due(services, after)
     item = after.items.get(key)
-    if item is not None and item.outcome is None and item.attempt.claim == claim:
+    is_mine = item is not None and item.outcome is None and item.attempt.claim == claim
+    try:
+        transaction.perform_due(services, after)
+    except Retryable as trouble:
+        if item is not None and is_mine:
+            # This message comes again in a moment, and must find the launch free.
+            transaction.change(services, message.run, key, Release(attempt=item.attempt_id, why=str(trouble)[: engine.SHORT], after=0.0))
+        raise
+    if item is not None and is_mine:
         _deploy(services, after, item, seen, is_first)
 
 

@@ -113,6 +113,22 @@ def test_a_launch_that_died_before_its_deployment_is_made_good_by_a_check():
     assert world.arm.starts[attempt_id(run, "only")] == 1
 
 
+def test_a_queue_that_is_out_of_reach_at_the_launch_costs_seconds_and_not_minutes():
+    world = World(ONE)
+    run = world.start()
+    real, failures = world.queues.send, iter([True])
+
+    def send(queue, body, delay=0.0):
+        if queue == StepCheck.queue and next(failures, False):
+            raise Unavailable("the queue does not answer")
+        real(queue, body, delay)
+
+    world.queues.send = send
+    world.live(1 / 60)
+
+    assert world.arm.starts[attempt_id(run, "only")] == 1
+
+
 def test_an_outage_of_arm_at_the_launch_is_for_the_queue_to_try_again():
     world = World(ONE)
     run = world.start()
