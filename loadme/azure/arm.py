@@ -88,11 +88,11 @@ class AzureArm:
         declared: dict[str, dict[str, Any]] = (version.main_template or {}).get("parameters", {})
         return tuple(TemplateParameter(name, str(each.get("type", "")).lower(), "defaultValue" in each) for name, each in declared.items())
 
-    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
+    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any]) -> None:
         """See Arm."""
         values = {parameter: {"value": value} for parameter, value in parameters.items()}
         properties = {"mode": "Incremental", "templateLink": {"id": spec_id}, "parameters": values}
-        body: Any = {"properties": properties} | ({"tags": dict(tags)} if tags else {})
+        body: Any = {"properties": properties}
         try:
             with translated(f"deploying {name}"):
                 # One try only: should the answer be lost, the next one might run a deployment again that is over.

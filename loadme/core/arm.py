@@ -74,7 +74,7 @@ class Arm(Protocol):
     def template_parameters(self, spec_id: str) -> tuple[TemplateParameter, ...]:
         """The parameters of a template spec version, by its resource id. Raises Absent."""
 
-    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
+    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any]) -> None:
         """Starts a deployment and does not wait. One of this name that is still active is left alone: that is no error.
 
         A deployment of this name that is over runs AGAIN: look for it first. It is tried once: after Unavailable it may have begun.

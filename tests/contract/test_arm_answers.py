@@ -103,7 +103,7 @@ def test_a_deployment_is_a_put_of_the_template_spec_that_is_not_waited_for(world
         f"PUT {DEPLOYMENTS}/lm-x", 201, {"properties": {"provisioningState": "Accepted"}}, azure_asyncoperation="https://127.0.0.1:1/x"
     )
 
-    world.arm.deploy("lm-x", SPEC, {"name": "lm-x", "cpu": 1.5, "secrets": {"token": "t"}}, {"loadme-run": "r"})
+    world.arm.deploy("lm-x", SPEC, {"name": "lm-x", "cpu": 1.5, "secrets": {"token": "t"}})
 
     ((_, body),) = world.script.asked
     assert body == {
@@ -111,8 +111,7 @@ def test_a_deployment_is_a_put_of_the_template_spec_that_is_not_waited_for(world
             "mode": "Incremental",
             "templateLink": {"id": SPEC},
             "parameters": {"name": {"value": "lm-x"}, "cpu": {"value": 1.5}, "secrets": {"value": {"token": "t"}}},
-        },
-        "tags": {"loadme-run": "r"},
+        }
     }
 
 

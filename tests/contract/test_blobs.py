@@ -47,12 +47,6 @@ class TestBlobs:
 
         assert blobs.get("a") == b"new"
 
-    def test_put_new_leaves_what_is_there(self, blobs: Blobs) -> None:
-        assert blobs.put_new("a", b"first") is True
-        assert blobs.put_new("a", b"second") is False
-
-        assert blobs.get("a") == b"first"
-
     def test_a_blob_that_does_not_exist_is_absent_even_in_a_container_that_does_not(self, blobs: Blobs) -> None:
         with pytest.raises(Absent):
             blobs.get("a")

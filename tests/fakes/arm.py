@@ -47,7 +47,7 @@ class FakeArm:
             raise Absent(f"There is no template spec {spec_id}.")
         return self.specs[spec_id]
 
-    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
+    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any]) -> None:
         self._called("deploy")
         if name in self.deployments and not self.deployments[name].is_over:
             return

@@ -19,12 +19,6 @@ class FakeBlobs:
         self.data[name] = data
         self.types[name] = content_type
 
-    def put_new(self, name: str, data: bytes) -> bool:
-        if name in self.data:
-            return False
-        self.put(name, data)
-        return True
-
     def get(self, name: str) -> bytes:
         if name not in self.data:
             raise Absent(f"There is no blob {name}.")

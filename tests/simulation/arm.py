@@ -45,9 +45,9 @@ class SimulatedArm(FakeArm):
         given = self.parameters[attempt]["environment"]
         return {**given["plain"], **given["secure"]}
 
-    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
+    def deploy(self, name: str, spec_id: str, parameters: Mapping[str, Any]) -> None:
         before = self.starts[name]
-        super().deploy(name, spec_id, parameters, tags)
+        super().deploy(name, spec_id, parameters)
         if self.starts[name] == before:
             return
         self._world.note("put", name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loadme.azure.client import error_code, translated
 from loadme.azure.storage import Account
-from loadme.errors import Absent, Conflict
+from loadme.errors import Absent
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -21,9 +21,6 @@ class Blobs(Protocol):
 
     def put(self, name: str, data: bytes, *, content_type: str = BYTES) -> None:
         """Writes the blob, over another of this name if there is one."""
-
-    def put_new(self, name: str, data: bytes) -> bool:
-        """Writes the blob unless there is one of this name; says whether it did."""
 
     def get(self, name: str) -> bytes:
         """The blob. Raises Absent."""
@@ -50,22 +47,13 @@ class AzureBlobs:
     def put(self, name: str, data: bytes, *, content_type: str = BYTES) -> None:
         """See Blobs."""
         with translated(f"writing blob {name}"):
-            self._upload(name, data, content_type, overwrite=True)
+            self._upload(name, data, content_type)
 
-    def put_new(self, name: str, data: bytes) -> bool:
-        """See Blobs."""
-        try:
-            with translated(f"writing blob {name}"):
-                self._upload(name, data, BYTES, overwrite=False)
-        except Conflict:
-            return False
-        return True
-
-    def _upload(self, name: str, data: bytes, content_type: str, *, overwrite: bool) -> None:
+    def _upload(self, name: str, data: bytes, content_type: str) -> None:
         from azure.storage.blob import ContentSettings
 
         settings = ContentSettings(content_type=content_type)
-        self._with_container(lambda: self._client.upload_blob(name, data, overwrite=overwrite, content_settings=settings))
+        self._with_container(lambda: self._client.upload_blob(name, data, overwrite=True, content_settings=settings))
 
     def _with_container(self, act: Callable[[], Any]) -> None:
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
