@@ -23,7 +23,7 @@ Found = Literal["busy", "deleted", "gone"]
 def clean_up(services: Services, message: StepCleanup) -> None:
     """One pass; each does what can be done now and sends for the next one, until the group is surely gone for good.
 
-    Nothing is remembered between passes: each looks at what is there. ARM can still carry out a PUT until functionTimeout after the launch
+    Only their number is remembered: each looks at what is there. ARM can still carry out a PUT until functionTimeout after the launch
     was last claimed, so only what is seen after that proves that no group comes back.
     """
     attempt = attempt_of(message)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,8 +86,11 @@ def _create(
     )
     # The patrol's row comes first: a run that exists is never unknown to it. A row without a run is nothing, and the patrol drops it.
     services.tables.write([open_row(run, now + FIRST_LOOK)])
-    with suppress(Conflict):  # somebody with the same key, or this very write, whose answer was lost
+    try:
         store.write(services.tables, store.StoredRun(run=made))
+    except Conflict:
+        # Somebody with the same key, or this very write, whose answer was lost: what is stored counts, its defaults and its time.
+        made = store.read_run(services.tables, run).run
     log.info("start", run=run, workflow=workflow.name)
     _set_going(services, State(workflow=workflow, run=made))
     return made

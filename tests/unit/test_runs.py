@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from loadme import store
 from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.errors import Rejected, Terminal, Unavailable
 from loadme.handlers import archive, queries
@@ -368,6 +369,25 @@ def test_a_start_that_was_cut_between_its_key_and_its_run_makes_the_run_when_it_
     run = world.start(key="k")
     assert world.show(run)["status"] == "running"
     assert world.start(key="k").id == run.id
+
+
+def test_two_starts_with_one_key_at_once_give_the_run_that_is_stored_with_its_own_defaults():
+    world = World("name: sample\nvariables: {at: '${{ run.created_at }}'}\nsteps: {only: {image: img}}")
+    real, inside = world.tables.write, iter([True])
+
+    def write(rows):
+        if rows[0].row == "run" and not rows[0].partition.startswith("key~") and next(inside, False):
+            world.pass_time(60)
+            world.start(key="k")
+        return real(rows)
+
+    world.tables.write = write
+    run = world.start(key="k")
+    world.drain(keep=LATER)
+
+    assert world.show(run)["variables"] == {"at": "2030-01-01T12:01:00.000Z"}
+    assert run.created_at == store.read_run(world.tables, run.id).run.created_at
+    assert world.environment(attempt_id(run, "only"))["___AT"] == "2030-01-01T12:01:00.000Z"
 
 
 def test_large_variables_travel_as_claim_checks_and_stay_out_of_the_environment():
