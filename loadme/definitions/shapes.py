@@ -14,15 +14,15 @@ from loadme.definitions.problems import Problem, join, nearest
 from loadme.definitions.values import shown
 
 # What the design promises and this version does not do yet: refused, because a key that is ignored is a lie.
-_RETRY = frozenset({"retry", "heartbeat", "locations", "registry", "identity", "subnet", "priority", "callback", "template", "secrets"})
+_GROUP = frozenset({"registry", "identity", "subnet", "priority", "secrets"})
 LATER: dict[type, frozenset[str]] = {
     Workflow: frozenset(
         {"finally", "catch", "on_error", "max_parallel", "tolerate", "retry", "timeout", "timezone", "catch_up", "concurrency", "secrets"}
         | {"callback", "template", "registry", "identity", "volumes", "locations", "subnet", "priority", "outputs"}
     ),
     Schedule: frozenset({"timezone", "catch_up", "concurrency", "enabled"}),
-    Defaults: _RETRY | {"volumes", "outputs_from", "max_parallel", "tolerate"},
-    Step: _RETRY
+    Defaults: _GROUP | {"volumes", "outputs_from", "max_parallel", "tolerate"},
+    Step: _GROUP
     | {"for_each", "max_parallel", "tolerate", "wait", "sleep", "workflow", "finally", "catch", "on_error", "volumes", "init", "sidecars"}
     | {"variables", "concurrency", "start_timeout"},
 }
