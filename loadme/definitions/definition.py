@@ -154,8 +154,6 @@ def output_of(declared: VariableType | Output) -> Output:
 
 
 __all__ = [
-    "UNSET", "Defaults", "Output", "Retry", "Schedule", "Step", "Template", "UnsetType", "Variable", "VariableType", "Workflow", "output_of",
-]
     "UNSET",
     "Defaults",
     "Output",
