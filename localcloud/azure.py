@@ -107,6 +107,7 @@ class Azure:
         try:
             deployer.put_groups()
             identities = deployer.put_identities()
+            deployer.put_registry()
             deployer.put_template_spec(self.settings.template)
         finally:
             deployer.close()

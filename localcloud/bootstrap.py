@@ -21,6 +21,7 @@ from localcloud.settings import (
     MANAGEMENT_GROUP,
     group_id,
     identity_id,
+    registry_id,
     template_spec_id,
 )
 from localcloud.tokens import Identity, TokenSigner
@@ -62,6 +63,10 @@ class Deployer:
     def put_identities(self) -> tuple[Identity, Identity]:
         """The app's identity and the containers'."""
         return self._put_identity(APP_IDENTITY), self._put_identity(CONTAINER_IDENTITY)
+
+    def put_registry(self) -> None:
+        """A registry with an admin account, for template specs that pull with a password."""
+        self._put(registry_id(), "2023-07-01", {"location": LOCATION, "properties": {"adminUserEnabled": True}})
 
     def put_template_spec(self, template: Path) -> None:
         """The template spec with its one version; raises CloudError when the file is missing or ARM refuses it."""

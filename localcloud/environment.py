@@ -58,6 +58,9 @@ def app_settings(
         "LOADME_TOKEN_KEYS": token_keys(),
         "LOADME_CHECK_FIRST": f"{settings.check_first:g}",
         "LOADME_CHECK_MAX": f"{settings.check_max:g}",
+        # Its five minutes are as short as all its times, and the app counts real ones.
+        "LOADME_QUOTA_CREATES_5M": f"{settings.arm.limits.five_minutes / settings.scale:.0f}",
+        "LOADME_QUOTA_CREATES_1H": f"{settings.arm.limits.hour / settings.scale:.0f}",
         **workflows,
         **settings.environment,
     }

@@ -17,6 +17,7 @@ APP_IDENTITY = "loadme-app"
 CONTAINER_IDENTITY = "loadme-container"
 TEMPLATE_SPEC = "loadme-container-group"
 TEMPLATE_VERSION = "1.0"
+REGISTRY = "loadmeregistry"
 FILES_CONTAINER = "loadme-files"
 
 HOST_PORT = 7071
@@ -76,6 +77,11 @@ def group_id(group: str) -> str:
 def identity_id(name: str) -> str:
     """The ARM id of a user-assigned identity."""
     return f"{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+
+
+def registry_id() -> str:
+    """The ARM id of the registry."""
+    return f"{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.ContainerRegistry/registries/{REGISTRY}"
 
 
 def template_spec_id() -> str:

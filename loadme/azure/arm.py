@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from loadme.azure.client import brief_retry, client_options, translated
-from loadme.core.arm import ArmError, ContainerState, Deployment, Group, TemplateParameter
+from loadme.azure.client import brief_retry, client_options, error_code, translated
+from loadme.azure.resource_ids import RegistryId, parse_registry_id, parse_spec_id
+from loadme.core.arm import ArmError, ContainerState, Deployment, Group, RegistryCredentials, TemplateParameter, Usage
 from loadme.errors import Absent, Retryable, Terminal
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.mgmt.containerinstance import ContainerInstanceManagementClient
     from azure.mgmt.containerinstance import models as aci
+    from azure.mgmt.containerregistry import ContainerRegistryManagementClient
+    from azure.mgmt.containerregistry.models import RegistryListCredentialsResult
     from azure.mgmt.resource.deployments import DeploymentsMgmtClient
     from azure.mgmt.resource.deployments import models as deployments
 
@@ -23,28 +25,6 @@ ENDPOINT = "https://management.azure.com"
 
 # A log that cannot be read yet, or not any more; the group itself is there.
 NO_LOG = {"ContainerLogNotAvailable", "ContainerGroupStopped"}
-
-
-class SpecId(NamedTuple):
-    """The parts of the resource id of a template spec version."""
-
-    subscription: str
-    resource_group: str
-    name: str
-    version: str
-
-
-def parse_spec_id(spec_id: str) -> SpecId:
-    """Raises Terminal if it is not the resource id of a template spec version."""
-    pattern = r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.Resources/templateSpecs/([^/]+)/versions/([^/]+)/?"
-    match = re.fullmatch(pattern, spec_id, re.IGNORECASE)
-    if not match:
-        raise Terminal(
-            f"'{spec_id}' is not the resource id of a template spec version: it must be like "
-            "/subscriptions/…/resourceGroups/…/providers/Microsoft.Resources/templateSpecs/NAME/versions/VERSION.",
-            code="InvalidTemplateSpecId",
-        )
-    return SpecId(*match.groups())
 
 
 class AzureArm:
@@ -100,17 +80,24 @@ class AzureArm:
         except Retryable as error:
             if error.code != "DeploymentActive":
                 raise
+        except Absent as error:
+            # The resource group or the template spec: neither comes by itself.
+            cause: Any = error.__cause__
+            raise Terminal(str(error), code=error_code(cause)) from cause
 
     def deployment(self, name: str) -> Deployment | None:
         """See Arm."""
         try:
             with translated(f"reading deployment {name}"):
-                found = self._resources.deployments.get(self._resource_group, name)
+                return _deployment(self._resources.deployments.get(self._resource_group, name), name)
         except Absent:
             return None
-        properties = found.properties
-        state = properties.provisioning_state if properties else None
-        return Deployment(name, _word(state), _error(properties.error) if properties and properties.error else None)
+
+    def deployments(self) -> Iterator[Deployment]:
+        """See Arm."""
+        with translated("listing deployments"):
+            for found in self._resources.deployments.list_by_resource_group(self._resource_group):
+                yield _deployment(found, str(found.name))
 
     def delete_deployment(self, name: str) -> None:
         """See Arm."""
@@ -149,11 +136,55 @@ class AzureArm:
             for found in self._containers.container_groups.list_by_resource_group(self._resource_group):
                 yield _group(found)
 
+    def usages(self, location: str) -> dict[str, Usage]:
+        """See Arm."""
+        with translated(f"reading the quotas of {location}"):
+            found: list[Any] = list(self._containers.location.list_usage(location))  # models whose fields are declared as None
+        return {each.name.value: Usage(each.current_value or 0, each.limit or 0) for each in found}
+
+    def registry_credentials(self, registry_id: str) -> RegistryCredentials:
+        """See Arm."""
+        registry = parse_registry_id(registry_id)
+        with self._registries(registry.subscription) as client:
+            with translated(f"reading the admin credentials of registry {registry.name}"):
+                found = client.registries.list_credentials(registry.resource_group, registry.name)
+            server = _login_server(client, registry)
+        return RegistryCredentials(server, found.username or registry.name, _first_password(found, registry))
+
+    def _registries(self, subscription: str) -> ContainerRegistryManagementClient:
+        from azure.mgmt.containerregistry import ContainerRegistryManagementClient
+
+        return ContainerRegistryManagementClient(self._credential, subscription, **self._options())
+
     def close(self) -> None:
         """Closes the connections."""
         for name in ("_resources", "_containers"):
             if name in self.__dict__:
                 getattr(self, name).close()
+
+
+def _login_server(client: ContainerRegistryManagementClient, registry: RegistryId) -> str:
+    try:
+        with translated(f"reading registry {registry.name}"):
+            found = client.registries.get(registry.resource_group, registry.name)
+    except Terminal:  # a role that may list the credentials need not be one that may read the registry
+        return f"{registry.name.lower()}.azurecr.io"
+    return (found.properties.login_server if found.properties else None) or f"{registry.name.lower()}.azurecr.io"
+
+
+def _first_password(found: RegistryListCredentialsResult, registry: RegistryId) -> str:
+    password = next((each.value for each in found.passwords or () if each.value), None)
+    if password is None:
+        raise Terminal(f"Registry {registry.name} gave no password for its admin account.", code="NoRegistryPassword")
+    return password
+
+
+def _deployment(found: deployments.DeploymentExtended, name: str) -> Deployment:
+    properties = found.properties
+    if properties is None:
+        return Deployment(name, "")
+    error = _error(properties.error) if properties.error else None
+    return Deployment(name, _word(properties.provisioning_state), error, properties.timestamp)
 
 
 def _error(found: deployments.ErrorResponse) -> ArmError:
@@ -169,6 +200,7 @@ def _group(found: aci.ContainerGroup) -> Group:
         containers={container.name: _container(container.instance_view) for container in found.containers},
         tags=dict(found.tags or {}),
         events=_events(view.events if view else None),
+        location=str(found.location or ""),
     )
 
 

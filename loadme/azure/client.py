@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from loadme.core.arm import ArmError, transient
 from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Unavailable
 
 if TYPE_CHECKING:
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 RETRIES: dict[str, Any] = {"retry_total": 3, "retry_read": 1, "retry_backoff_factor": 0.4, "retry_backoff_max": 3}
 
 DEFAULT_WAIT = 10.0  # seconds after throttling that names no time
+DEFAULT_PAUSE = 5.0  # seconds after other trouble that names none
+LONGEST = 4000  # characters of a service's own words
+
+# A 409 is as a rule for something in transition. These stay as they are until a person does something about it.
+LASTING = {
+    "InvalidResourceLocation",
+    "MissingSubscriptionRegistration",
+    "ReadOnlyDisabledSubscription",
+    "ScopeLocked",
+    "SubscriptionNotRegistered",
+}
+PASSING = {"ExpiredAuthenticationToken"}  # with any status: the next token is better
 
 
 def client_options(ca_file: str = "") -> dict[str, Any]:
@@ -72,18 +85,26 @@ def translate(error: AzureError, what: str) -> LoadmeError:
 
 def _of_status(status: int, error: HttpResponseError, what: str) -> LoadmeError:
     code = error_code(error)
-    message = f"{what}: {code or status}: {_first_line(error)}"
+    message = f"{what}: {code or status}: {_words(error)}"
     if status == 404:
         return Absent(message)
     if status == 412 or (status == 409 and code.endswith("AlreadyExists")):
         return Conflict(message)
     if status == 429:
-        return Retryable(message, after=retry_after(error), code=code)
-    if status == 409:  # something is in transition, or a quota of records is used up
-        return Retryable(message, code=code)
+        return Retryable(message, after=retry_after(error) or DEFAULT_WAIT, code=code)
     if status == 408 or status >= 500:
-        return Unavailable(message, code=code)
+        return Unavailable(message, after=retry_after(error) or DEFAULT_PAUSE, code=code)
+    passing = transient(_arm_error(error.error))
+    if passing or code in PASSING or (status == 409 and code not in LASTING):
+        # Something is in transition, or a quota is used up.
+        return Retryable(message, after=retry_after(error) or DEFAULT_PAUSE, code=passing or code)
     return Terminal(message, code=code)
+
+
+def _arm_error(found: Any) -> ArmError:
+    """The error of an answer with all that is inside it: a preflight check wraps the cause."""
+    details = tuple(_arm_error(detail) for detail in getattr(found, "details", None) or ())
+    return ArmError(str(getattr(found, "code", None) or ""), str(getattr(found, "message", None) or ""), details)
 
 
 def error_code(error: HttpResponseError) -> str:
@@ -92,8 +113,8 @@ def error_code(error: HttpResponseError) -> str:
     return str(getattr(code, "value", code))
 
 
-def retry_after(error: HttpResponseError) -> float:
-    """Seconds to wait, from a Retry-After of either form; a date is measured against the answer's own."""
+def retry_after(error: HttpResponseError) -> float | None:
+    """Seconds to wait, from a Retry-After of either form, or None; a date is measured against the answer's own."""
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     value = headers.get("Retry-After", "")
     if value.isdigit():
@@ -101,7 +122,22 @@ def retry_after(error: HttpResponseError) -> float:
     try:
         return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))).total_seconds())
     except (ValueError, TypeError):
-        return DEFAULT_WAIT
+        return None
+
+
+def _words(error: HttpResponseError) -> str:
+    """What the service says; of an error that wraps others, the causes too, or nobody could tell what to correct."""
+    causes = dict.fromkeys(part.message.strip() for part in _innermost(_arm_error(error.error)))
+    first = _first_line(error)
+    return " ".join((first, *(cause for cause in causes if cause and cause not in first)))[:LONGEST]
+
+
+def _innermost(error: ArmError) -> Iterator[ArmError]:
+    for detail in error.details:
+        if detail.details:
+            yield from _innermost(detail)
+        else:
+            yield detail
 
 
 def _first_line(error: AzureError) -> str:

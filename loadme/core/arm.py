@@ -26,13 +26,29 @@ class ArmError:
     details: tuple[ArmError, ...] = ()
 
 
+def transient(error: ArmError) -> str:
+    """The code, of the error or of one inside it, that passes by itself: a quota, missing capacity, a registry's outage. "" if none does.
+
+    ACI reports missing capacity also without any code, in these words; they count as `ServiceUnavailable` then.
+    """
+    if error.code in TRANSIENT:
+        return error.code
+    inner = next(filter(None, map(transient, error.details)), "")
+    return inner or ("ServiceUnavailable" if NO_CAPACITY in error.message else "")
+
+
+TRANSIENT = {"ContainerGroupQuotaReached", "ServiceUnavailable", "InsufficientCapacity", "RegistryErrorResponse"}
+NO_CAPACITY = "The requested resource is not available in the location"
+
+
 @dataclass(frozen=True)
 class Deployment:
-    """`state` is Accepted, Running, Succeeded, Failed, Canceled or another that is not final."""
+    """`state` is Accepted, Running, Succeeded, Failed, Canceled or another that is not final; `timestamp` is ARM's, of its last change."""
 
     name: str
     state: str
     error: ArmError | None = None
+    timestamp: datetime | None = field(default=None, compare=False)
 
     @property
     def is_over(self) -> bool:
@@ -66,6 +82,24 @@ class Group:
     containers: dict[str, ContainerState] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     events: tuple[str, ...] = ()
+    location: str = ""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How much of a quota of one region is used, by anybody in the subscription. Cores are rounded up."""
+
+    current: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class RegistryCredentials:
+    """A registry's admin account; `server` is its login server. The password is secret: it may stand in a template's parameters only."""
+
+    server: str
+    username: str
+    password: str = field(repr=False)
 
 
 class Arm(Protocol):
@@ -78,10 +112,14 @@ class Arm(Protocol):
         """Starts a deployment and does not wait. One of this name that is still active is left alone: that is no error.
 
         A deployment of this name that is over runs AGAIN: look for it first. It is tried once: after Unavailable it may have begun.
+        Retryable, with ARM's code, is what passes by itself (see `transient`); Terminal what can never be deployed as it is asked for.
         """
 
     def deployment(self, name: str) -> Deployment | None:
         """The deployment, or None."""
+
+    def deployments(self) -> Iterator[Deployment]:
+        """All deployments of the resource group, page by page as they are asked for, in an order that is ARM's own."""
 
     def delete_deployment(self, name: str) -> None:
         """Starts to delete the deployment's record, not what it deployed; one that is not there is no error."""
@@ -97,3 +135,9 @@ class Arm(Protocol):
 
     def groups(self) -> Iterator[Group]:
         """All container groups of the resource group, without their states."""
+
+    def usages(self, location: str) -> dict[str, Usage]:
+        """The quotas of Container Instances in a region, by name: ContainerGroups, StandardCores, and others."""
+
+    def registry_credentials(self, registry_id: str) -> RegistryCredentials:
+        """The admin account of a registry, by its resource id. Raises Absent; Terminal when it is forbidden or the account is off."""

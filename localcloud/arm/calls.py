@@ -12,7 +12,10 @@ from localcloud.arm.errors import invalid_content
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """`actor` is the caller's object id; `by` is `client` or `deployment`; `base` begins the URLs that a reply refers to."""
+    """`actor` is the caller's object id; `by` is `client` or `deployment`; `base` begins the URLs that a reply refers to.
+
+    `fate` is why what is being PUT will fail later, if a fault says so.
+    """
 
     method: str
     path: str
@@ -21,6 +24,7 @@ class Call:
     base: str = "https://management.azure.com"
     actor: str = ""
     by: str = "client"
+    fate: str = ""
     correlation: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property

@@ -59,6 +59,14 @@ def resource_not_found(kind: str, name: str, group: str) -> ArmError:
     )
 
 
+def wrong_location(location: str, kind: str, known: Sequence[str]) -> ArmError:
+    return bad_request(
+        "LocationNotAvailableForResourceType",
+        f"The provided location '{location}' is not available for resource type '{kind}'. List of available regions for the resource type "
+        f"is '{','.join(known)}'.",
+    )
+
+
 def group_not_found(name: str) -> ArmError:
     return ArmError(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.", headers=GATEWAY)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from localcloud.arm.calls import Call
 from localcloud.arm.errors import ArmError, gateway_timeout
+from localcloud.arm.ids import region
 
 
 @dataclass(kw_only=True)
@@ -16,12 +17,14 @@ class Fault:
     """`method` and `path` are regular expressions: the one matches the whole method, the other anywhere in the path.
 
     The first `skip` matching calls pass, the next `count` are hit. `status` answers with an error of this `code` instead of acting;
-    `lost` acts and then answers 504; `delay` answers that many real seconds late. `by` narrows it to `client` or `deployment`.
+    `late` accepts a container group, whose provisioning then fails; `lost` acts and then answers 504; `delay` answers that many real
+    seconds late. `by` narrows it to `client` or `deployment`, `location` to bodies with that region, as PUTs of container groups have.
     """
 
     method: str = ".*"
     path: str = ".*"
     by: str = ""
+    location: str = ""
     count: int = 1
     skip: int = 0
     status: int = 0
@@ -30,6 +33,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     lost: bool = False
+    late: bool = False
 
     @classmethod
     def read(cls, body: Any) -> Fault:
@@ -45,7 +49,7 @@ class Fault:
         return fault
 
     def hits(self, call: Call) -> bool:
-        if self.count <= 0 or (self.by and self.by != call.by):
+        if self.count <= 0 or (self.by and self.by != call.by) or not self._is_here(call):
             return False
         if not re.fullmatch(self.method, call.method, re.IGNORECASE) or not re.search(self.path, call.path, re.IGNORECASE):
             return False
@@ -55,14 +59,40 @@ class Fault:
         self.count -= 1
         return True
 
+    def _is_here(self, call: Call) -> bool:
+        given = call.body.get("location", "") if isinstance(call.body, dict) else ""
+        return not self.location or region(given) == region(self.location)
+
     def before(self) -> None:
         """Raise the error, if it comes instead of acting."""
-        if self.status:
+        if self.status and not self.late:
             raise ArmError(self.status, self.code, self.message, headers=self.headers)
+
+    def doom(self, call: Call) -> Call:
+        """The call, that knows what will become of it."""
+        return replace(call, fate=self.message) if self.late else call
 
     def after(self) -> None:
         if self.lost:
             raise gateway_timeout("Microsoft.ContainerInstance")
+
+
+def no_capacity(location: str, count: int = 1, code: str = "ServiceUnavailable", *, late: bool = False) -> Fault:
+    """The next container groups in this region find no room, in ACI's words; the code may also be `InsufficientCapacity`.
+
+    ACI also accepts a group first and finds out `late`; its operation then has an event and no code at all.
+    """
+    return Fault(
+        method="PUT",
+        path="/containerGroups/",
+        location=location,
+        count=count,
+        status=409,
+        code=code,
+        late=late,
+        message=f"The requested resource is not available in the location '{location}' at this moment. Please retry with a different "
+        "resource request or in another location. Resource requested: '1' CPU '1.5' GB memory 'Linux' OS.",
+    )
 
 
 class Faults:

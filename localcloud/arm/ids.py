@@ -41,6 +41,11 @@ def duration(span: timedelta) -> str:
     return "PT" + (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "") + f"{text}S"
 
 
+def region(location: object) -> str:
+    """`westeurope`, however it is written: `West Europe` is the same."""
+    return str(location).replace(" ", "").lower()
+
+
 def guid(source: random.Random) -> str:
     return str(uuid.UUID(int=source.getrandbits(128), version=4))
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from localcloud.arm.calls import Call
 from localcloud.arm.errors import ArmError
-from localcloud.arm.routing import Route
 from localcloud.arm.settings import Limits
 
 _KINDS = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
@@ -69,10 +68,8 @@ class Throttle:
     def __init__(self, subscription: str, limits: Limits) -> None:
         self._subscription = subscription
         self._buckets = {"read": Bucket(*limits.reads), "write": Bucket(*limits.writes), "delete": Bucket(*limits.deletes)}
-        self._windows = {
-            kind: (Window(limits.five_minutes, timedelta(minutes=5)), Window(limits.hour, timedelta(hours=1)))
-            for kind in ("create", "delete")
-        }
+        self._limits = limits
+        self._windows: dict[tuple[str, str], tuple[Window, Window]] = {}
 
     def subscription(self, call: Call, now: datetime) -> dict[str, str]:
         kind = _KINDS.get(call.method, "write")
@@ -88,18 +85,16 @@ class Throttle:
             )
         return {f"x-ms-ratelimit-remaining-subscription-{kind}s": str(self._buckets[kind].left)}
 
-    def resource(self, route: Route, now: datetime) -> dict[str, str]:
-        """ACI's creates and deletes. What is throttled is not counted."""
-        if not route.resource:
-            return {}
+    def resource(self, operation: str, location: str, now: datetime) -> dict[str, str]:
+        """ACI's creates and deletes, in each region for itself. What is throttled is not counted."""
         # Both windows are asked before either is filled.
-        short, long = self._windows[route.resource]
+        short, long = self._windows.setdefault((operation, location), self._empty())
         after = math.ceil(max(short.wait(now), long.wait(now)))
         if after:
             raise ArmError(
                 429,
                 "ResourceRequestsThrottled",
-                f"Number of requests for subscription '{self._subscription}' and operation '{route.resource}' of resource type "
+                f"Number of requests for subscription '{self._subscription}' and operation '{operation}' of resource type "
                 f"'Microsoft.ContainerInstance/containerGroups' exceeded. Please try again after '{after}' seconds.",
                 headers={"Retry-After": str(after)},
             )
@@ -107,3 +102,6 @@ class Throttle:
         long.take(now)
         name = "x-ms-ratelimit-remaining-subscription-resource-requests"
         return {f"{name}-pt5m": str(short.left), f"{name}-pt1h": str(long.left)}
+
+    def _empty(self) -> tuple[Window, Window]:
+        return Window(self._limits.five_minutes, timedelta(minutes=5)), Window(self._limits.hour, timedelta(hours=1))

@@ -41,6 +41,15 @@ class Quotas:
     cores: int = 100
 
 
+# Where Azure has container groups: most of its public regions.
+LOCATIONS = (
+    "australiaeast", "brazilsouth", "canadacentral", "centralindia", "centralus", "eastasia", "eastus", "eastus2", "francecentral",
+    "germanywestcentral", "italynorth", "japaneast", "koreacentral", "northcentralus", "northeurope", "norwayeast", "polandcentral",
+    "southafricanorth", "southcentralus", "southeastasia", "spaincentral", "swedencentral", "switzerlandnorth", "uaenorth", "uksouth",
+    "ukwest", "westcentralus", "westeurope", "westus", "westus2", "westus3",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArmSettings:
     """`seed` makes the unpleasant coincidences repeat: the same calls in the same order meet the same ones."""
@@ -53,3 +62,4 @@ class ArmSettings:
     latencies: Latencies = field(default_factory=Latencies)
     limits: Limits = field(default_factory=Limits)
     quotas: Quotas = field(default_factory=Quotas)
+    locations: tuple[str, ...] = LOCATIONS

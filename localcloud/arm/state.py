@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.coincidences import Coincidences
 from localcloud.arm.containerinstance import ContainerInstance
+from localcloud.arm.containerregistry import ContainerRegistry
 from localcloud.arm.deployments import Deployments
 from localcloud.arm.errors import ArmError, internal_error
 from localcloud.arm.faults import Faults
@@ -44,9 +45,10 @@ class ArmState:
         self.groups = ResourceGroups(self)
         self.specs = TemplateSpecs(self)
         self.identities = ManagedIdentity(self)
+        self.registries = ContainerRegistry(self)
         self.containers = ContainerInstance(self)
         self.deployments = Deployments(self)
-        providers = (self.groups, self.specs, self.identities, self.containers, self.deployments)
+        providers = (self.groups, self.specs, self.identities, self.registries, self.containers, self.deployments)
         self.router = Router(route for provider in providers for route in provider.routes())
 
     def answer(self, call: Call) -> tuple[Reply, float]:
@@ -57,7 +59,7 @@ class ArmState:
             headers: dict[str, str] = {}
             try:
                 fault.before()
-                reply = self._act(call, headers)
+                reply = self._act(fault.doom(call), headers)
                 fault.after()
             except ArmError as error:
                 reply = Reply(status=error.status, body=error.body(), headers=error.headers)
@@ -77,7 +79,8 @@ class ArmState:
         # What a deployment does counts for the provider, not for the subscription of its caller.
         if call.by == "client":
             headers.update(self.throttle.subscription(call, now))
-        headers.update(self.throttle.resource(route, now))
+        if route.resource:
+            headers.update(self.throttle.resource(route.resource, self.containers.location(call, **parameters), now))
         return route.handler(call, **parameters)
 
     def group_identities(self, group: str) -> Sequence[Identity]:

@@ -10,15 +10,20 @@ from typing import Any
 import pytest
 
 from loadme.azure.arm import AzureArm
-from loadme.core.arm import Arm, ArmError, Deployment, Group, TemplateParameter
-from loadme.errors import Absent
+from loadme.core.arm import Arm, ArmError, Deployment, Group, RegistryCredentials, TemplateParameter, Usage, transient
+from loadme.errors import Absent, Terminal
 from localcloud.arm import ArmSettings
+from localcloud.arm.faults import no_capacity
 from tests.contract.local_arm import GROUP, MANAGEMENT, SPEC, TEMPLATE, LocalArm, StaticCredential, running_arm, wait_for
 from tests.fakes.arm import FakeArm
 
 SPEC_ID = (
     f"/subscriptions/{ArmSettings().subscription}/resourceGroups/{MANAGEMENT}"
     f"/providers/Microsoft.Resources/templateSpecs/{SPEC}/versions/1.0"
+)
+REGISTRY_ID = (
+    f"/subscriptions/{ArmSettings().subscription}/resourceGroups/{MANAGEMENT}"
+    "/providers/Microsoft.ContainerRegistry/registries/contosoregistry"
 )
 DECLARED = tuple(TemplateParameter(name, each["type"].lower(), "defaultValue" in each) for name, each in TEMPLATE["parameters"].items())
 
@@ -63,6 +68,8 @@ class Kind:
 def a_fake() -> Kind:
     fake = FakeArm({SPEC_ID: (*DECLARED, TemplateParameter("tags", "object", True))})
 
+    fake.registries[REGISTRY_ID] = RegistryCredentials("contosoregistry.azurecr.io", "contosoregistry", "secret")
+
     def end(name: str, work: Work) -> None:
         if work.image == "no.such/image:1":
             fake.fail_deployment(name, "InaccessibleImage", f"The image '{work.image}' in container group '{name}' is not accessible.")
@@ -79,6 +86,8 @@ def local_arm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalArm]:
         path = f"/resourceGroups/{MANAGEMENT}/providers/Microsoft.Resources/templateSpecs/{SPEC}"
         local.direct("PUT", path, {"location": "westeurope", "properties": {}})
         local.direct("PUT", f"{path}/versions/1.0", {"location": "westeurope", "properties": {"mainTemplate": TEMPLATE}})
+        body = {"location": "westeurope", "properties": {"adminUserEnabled": True}}
+        local.direct("PUT", REGISTRY_ID.split(ArmSettings().subscription)[1], body)
         yield local
 
 
@@ -187,11 +196,53 @@ class TestArm:
         kind.run(name, Work())
 
         (listed,) = [group for group in kind.arm.groups() if group.name == name]
-        assert (listed.state, listed.tags) == ("", {"app": "test"})
+        assert (listed.state, listed.tags, listed.location) == ("", {"app": "test"}, "westeurope")
+        assert listed.provisioning_state == "Succeeded"
 
         kind.arm.delete_group(name)
         wait_for(lambda: kind.arm.group(name) is None, "the deletion")
         assert name not in [group.name for group in kind.arm.groups()]
+
+    def test_deployments_are_listed_with_their_states_errors_and_times_until_they_are_deleted(self, kind: Kind, name: str) -> None:
+        missing = Work(image="no.such/image:1")
+        kind.run(name, Work())
+        kind.deploy(f"{name}-b", missing)
+        kind.end(f"{name}-b", missing)
+
+        listed = {each.name: each for each in kind.arm.deployments()}
+
+        assert listed[name] == Deployment(name, "Succeeded")
+        assert listed[f"{name}-b"].state == "Failed"
+        assert listed[f"{name}-b"].error is not None
+        assert "InaccessibleImage" in _codes(listed[f"{name}-b"].error)
+        for each in (listed[name], kind.arm.deployment(name)):
+            assert each.timestamp is not None
+            assert each.timestamp.tzinfo is not None
+        kind.arm.delete_deployment(name)
+        wait_for(lambda: name not in [each.name for each in kind.arm.deployments()], "the deletion")
+
+    def test_the_quotas_of_a_region_count_what_is_there(self, kind: Kind, name: str) -> None:
+        before = kind.arm.usages("westeurope")
+        kind.run(name, Work())
+
+        after = kind.arm.usages("westeurope")
+
+        assert {"ContainerGroups", "StandardCores"} <= after.keys()
+        assert after["ContainerGroups"] == Usage(before["ContainerGroups"].current + 1, 100)
+        assert kind.arm.usages("northeurope")["ContainerGroups"] == Usage(0, 100)
+
+    def test_a_registrys_admin_account_is_read_and_its_password_not_shown(self, kind: Kind) -> None:
+        found = kind.arm.registry_credentials(REGISTRY_ID)
+
+        assert (found.server, found.username) == ("contosoregistry.azurecr.io", "contosoregistry")
+        assert found.password
+        assert found.password not in repr(found)
+
+    def test_a_registry_that_does_not_exist_is_absent_and_a_malformed_id_is_terminal(self, kind: Kind) -> None:
+        with pytest.raises(Absent):
+            kind.arm.registry_credentials(f"{REGISTRY_ID}x")
+        with pytest.raises(Terminal, match="not the resource id of a container registry"):
+            kind.arm.registry_credentials("contoso.azurecr.io")
 
     def test_a_deployments_record_is_deleted_and_its_group_stays(self, kind: Kind, name: str) -> None:
         kind.run(name, Work())
@@ -214,6 +265,22 @@ def test_a_running_container_is_seen_and_its_deletion_kills_it(local_arm: LocalA
         wait_for(lambda: arm.group(name) is None, "the deletion")
 
     assert any("Started" in event for event in group.containers["main"].events)
+
+
+def test_missing_capacity_is_told_from_other_failures_although_azure_gives_it_no_code(local_arm: LocalArm, name: str) -> None:
+    local_arm.state.faults.add(no_capacity("spaincentral", late=True))
+    credential = StaticCredential(local_arm.token)
+    with closing(AzureArm(credential, local_arm.subscription, GROUP, endpoint=local_arm.url, ca_file=str(local_arm.ca))) as arm:
+        arm.deploy(name, SPEC_ID, {"name": name, "image": "loadme.local/shell:1", "location": "spaincentral"})
+        found = wait_for(lambda: _over(arm, name), "the failure")
+
+    assert found.error is not None
+    assert transient(found.error) == "ServiceUnavailable"
+
+
+def _over(arm: AzureArm, name: str) -> Deployment | None:
+    found = arm.deployment(name)
+    return found if found and found.is_over else None
 
 
 def _running(arm: AzureArm, name: str) -> Group | None:

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from loadme.azure.arm import AzureArm
-from loadme.core.arm import ArmError, ContainerState, Deployment
+from loadme.core.arm import ArmError, ContainerState, Deployment, RegistryCredentials, Usage
 from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Unavailable
 from localcloud.certificates import Authority
 from localcloud.servers import ThreadedServer
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 SPEC = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/loadme-management/providers/Microsoft.Resources/templateSpecs/group/versions/1.0"
 GROUPS = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/loadme-containers/providers/microsoft.containerinstance/containergroups"
 DEPLOYMENTS = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/loadme-containers/providers/microsoft.resources/deployments"
+REGISTRY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/loadme-management/providers/Microsoft.ContainerRegistry/registries/contoso"
+A_REGISTRYS_ACCOUNT = {"username": "contoso", "passwords": [{"name": "password", "value": "p1"}, {"name": "password2", "value": "p2"}]}
 LOGS = f"{GROUPS}/lm-x/containers/lm-x/logs"
 
 Answer = tuple[int, Any, dict[str, str]]
@@ -136,11 +138,32 @@ def test_a_deployment_is_sent_once_whatever_happens(world: World) -> None:
         (400, "InvalidTemplate", Terminal),
         (401, "InvalidAuthenticationToken", Terminal),
         (403, "AuthorizationFailed", Terminal),
-        (404, "ResourceGroupNotFound", Absent),
+        (400, "ContainerGroupQuotaReached", Retryable),
+        (400, "InaccessibleImage", Terminal),
+        (400, "InvalidImageRegistryCredentialType", Terminal),
+        (400, "InvalidImageRegistryIdentity", Terminal),
+        (400, "InvalidRequestContent", Terminal),
+        (400, "LocationNotAvailableForResourceType", Terminal),
+        (400, "OsVersionNotSupported", Terminal),
+        (401, "ExpiredAuthenticationToken", Retryable),
+        (403, "LinkedAuthorizationFailed", Terminal),
+        (403, "RequestDisallowedByPolicy", Terminal),
+        (404, "InvalidTemplateSpec", Terminal),
+        (404, "ResourceGroupNotFound", Terminal),
+        (409, "DeploymentBeingDeleted", Retryable),
         (409, "DeploymentQuotaExceeded", Retryable),
+        (409, "ContainerGroupTransitioning", Retryable),
+        (409, "InsufficientCapacity", Retryable),
+        (409, "MissingSubscriptionRegistration", Terminal),
+        (409, "ReadOnlyDisabledSubscription", Terminal),
+        (409, "RegistryErrorResponse", Retryable),
+        (409, "ScopeLocked", Terminal),
+        (409, "ServiceUnavailable", Retryable),
         (412, "PreconditionFailed", Conflict),
         (429, "SubscriptionRequestsThrottled", Retryable),
+        (429, "ResourceRequestsThrottled", Retryable),
         (500, "InternalServerError", Unavailable),
+        (504, "GatewayTimeout", Unavailable),
         (503, "ServiceUnavailable", Unavailable),
     ],
 )
@@ -174,6 +197,47 @@ def test_throttling_is_not_waited_for_but_told_to_the_caller(world: World, heade
     assert time.monotonic() - begin < 3
     assert raised.value.after == pytest.approx(after, abs=60 if after > 60 else 0)
     assert len(world.script.asked) == 1
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, Unavailable), (500, Unavailable), (409, Retryable)])
+def test_other_trouble_too_may_say_when_to_come_again(world: World, status: int, kind: type[Retryable]) -> None:
+    world.script.on(f"PUT {DEPLOYMENTS}/lm-x", status, an_error("ServiceUnavailable"), retry_after="42")
+
+    with pytest.raises(kind) as raised:
+        world.arm.deploy("lm-x", SPEC, {})
+
+    assert raised.value.after == 42.0
+
+
+QUOTA = "quota 'StandardCores' exceeded in region 'westeurope'. Limit: '10', Usage: '10' Requested: '1'."
+CAPACITY = "The requested resource is not available in the location 'westeurope' at this moment. Please retry in another location."
+
+
+@pytest.mark.parametrize(
+    ("detail", "kind", "code"),
+    [
+        ({"code": "ContainerGroupQuotaReached", "message": QUOTA}, Retryable, "ContainerGroupQuotaReached"),
+        (
+            {"code": "Conflict", "message": "x", "details": [{"code": "ServiceUnavailable", "message": "y"}]},
+            Retryable,
+            "ServiceUnavailable",
+        ),
+        ({"message": CAPACITY}, Retryable, "ServiceUnavailable"),
+        ({"code": "InvalidContainerGroupUpdate", "message": "You must not."}, Terminal, "InvalidTemplateDeployment"),
+    ],
+    ids=["quota", "nested", "capacity without a code", "permanent"],
+)
+def test_what_a_preflight_check_wraps_decides(world: World, detail: dict[str, Any], kind: type[LoadmeError], code: str) -> None:
+    wrapped = an_error("InvalidTemplateDeployment", "The template deployment is not valid. See inner errors.", details=[detail])
+    world.script.on(f"PUT {DEPLOYMENTS}/lm-x", 400, wrapped)
+
+    with pytest.raises(kind, match="See inner errors") as raised:
+        world.arm.deploy("lm-x", SPEC, {})
+
+    assert type(raised.value) is kind
+    assert raised.value.code == code  # type: ignore[attr-defined]
+    innermost = detail.get("details", [detail])[-1]
+    assert innermost["message"] in str(raised.value)
 
 
 def test_a_read_is_tried_again_after_an_outage(world: World) -> None:
@@ -327,6 +391,74 @@ def test_the_list_of_groups_has_all_pages(world: World, server: tuple[Script, st
     found = list(world.arm.groups())
 
     assert [(group.name, group.state) for group in found] == [("lm-x", ""), ("lm-y", "")]
+
+
+def test_the_list_of_deployments_has_all_pages_and_their_times(world: World, server: tuple[Script, str]) -> None:
+    def a_deployment(name: str) -> dict[str, Any]:
+        return {"name": name, "properties": {"provisioningState": "Succeeded", "timestamp": "2023-07-28T03:23:32.7054340Z"}}
+
+    path = f"GET {DEPLOYMENTS}"
+    world.script.on(path, 200, {"value": [a_deployment("lm-x")], "nextLink": f"{server[1]}{DEPLOYMENTS}?$skiptoken=2"})
+    world.script.on(path, 200, {"value": [a_deployment("lm-y"), {"name": "lm-z"}]})
+
+    found = list(world.arm.deployments())
+
+    assert found == [Deployment("lm-x", "Succeeded"), Deployment("lm-y", "Succeeded"), Deployment("lm-z", "")]
+    assert found[0].timestamp == datetime(2023, 7, 28, 3, 23, 32, 705434, UTC)
+
+
+def test_deployments_are_read_page_by_page(world: World, server: tuple[Script, str]) -> None:
+    page = {
+        "value": [{"name": "lm-x", "properties": {"provisioningState": "Failed"}}],
+        "nextLink": f"{server[1]}{DEPLOYMENTS}?$skiptoken=2",
+    }
+    world.script.on(f"GET {DEPLOYMENTS}", 200, page)
+
+    assert next(world.arm.deployments()).name == "lm-x"
+
+    assert len(world.script.asked) == 1
+
+
+def test_quotas_are_read_by_name(world: World) -> None:
+    def a_usage(name: str, current: int, limit: int) -> dict[str, Any]:
+        return {"unit": "Count", "currentValue": current, "limit": limit, "name": {"value": name, "localizedValue": f"{name}!"}}
+
+    path = f"/subscriptions/{SUBSCRIPTION}/providers/microsoft.containerinstance/locations/westeurope/usages"
+    world.script.on(f"GET {path}", 200, {"value": [a_usage("ContainerGroups", 7, 100), a_usage("StandardSpotCores", 0, 10)]})
+
+    assert world.arm.usages("westeurope") == {"ContainerGroups": Usage(7, 100), "StandardSpotCores": Usage(0, 10)}
+
+
+def test_a_registrys_own_login_server_wins(world: World) -> None:
+    world.script.on(f"POST {REGISTRY}/listCredentials", 200, A_REGISTRYS_ACCOUNT)
+    world.script.on(f"GET {REGISTRY}", 200, {"name": "contoso", "properties": {"loginServer": "contoso-abc123.azurecr.io"}})
+
+    found = world.arm.registry_credentials(REGISTRY)
+
+    assert found == RegistryCredentials("contoso-abc123.azurecr.io", "contoso", "p1")
+
+
+def test_who_may_not_read_the_registry_takes_its_usual_login_server(world: World) -> None:
+    world.script.on(f"POST {REGISTRY}/listCredentials", 200, A_REGISTRYS_ACCOUNT)
+    world.script.on(f"GET {REGISTRY}", 403, an_error("AuthorizationFailed"))
+
+    assert world.arm.registry_credentials(REGISTRY).server == "contoso.azurecr.io"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "UnAuthorizedForCredentialOperations", Terminal),
+        (403, "AuthorizationFailed", Terminal),
+        (404, "ResourceNotFound", Absent),
+        (429, "TooManyRequests", Retryable),
+    ],
+)
+def test_a_registrys_refusal_is_told_in_its_words(world: World, status: int, code: str, kind: type[LoadmeError]) -> None:
+    world.script.on(f"POST {REGISTRY}/listCredentials", status, an_error(code, "The admin user is disabled."))
+
+    with pytest.raises(kind, match=f"admin credentials of registry contoso: {code}: .*The admin user is disabled"):
+        world.arm.registry_credentials(REGISTRY)
 
 
 def test_a_template_specs_parameters_are_read(world: World) -> None:

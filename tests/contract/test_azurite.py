@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -10,9 +11,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from azure.storage.queue import QueueClient
 
 from loadme.azure.storage import Account
 from loadme.azure.storage.blobs import AzureBlobs
+from loadme.azure.storage.queues import AzureQueues
+from loadme.azure.storage.tables import AzureTables, Row
+from loadme.errors import Conflict
 from localcloud import azurite as module
 from localcloud.azurite import Azurite, AzuriteError, AzuriteMissing, main
 from localcloud.certificates import Authority
@@ -41,6 +46,44 @@ def test_what_it_holds_is_there_after_a_restart(authority: Authority, tmp_path: 
 
     with azurite, closing(AzureBlobs(account, "kept")) as blobs:
         assert blobs.get("a") == b"data"
+
+
+def test_what_it_has_answered_survives_a_crash_and_its_address_stays(authority: Authority, tmp_path: Path) -> None:
+    with Azurite(tmp_path, authority.certificate, authority.key) as azurite:
+        account = Account(connection_string=azurite.connection_string, ca_file=str(authority.ca))
+        with closing(AzureBlobs(account, "kept")) as blobs, closing(AzureTables(account, "kept")) as tables:
+            queue = AzureQueues(account)
+            [etag] = tables.write([Row(partition="p", row="r", body=b"1")])
+            queue.send("kept", "later", delay=3.0)
+            queue.send("kept", "now")
+            blobs.put("a", b"data")
+
+            azurite.crash()
+            azurite.restart()
+
+            assert blobs.get("a") == b"data"
+            assert received(azurite, authority) == ["now"]
+            tables.write([Row(partition="p", row="r", body=b"2", etag=etag)])
+            with pytest.raises(Conflict):
+                tables.write([Row(partition="p", row="r", body=b"3", etag=etag)])
+            wait_for(lambda: received(azurite, authority) == ["later"], "the message that was delayed")
+            queue.close()
+
+
+def received(azurite: Azurite, authority: Authority) -> list[str]:
+    """The messages that can be seen; they are hidden afterwards."""
+    with QueueClient.from_connection_string(azurite.connection_string, "kept", connection_verify=str(authority.ca)) as client:
+        return [base64.b64decode(message.content).decode() for message in client.receive_messages()]
+
+
+def test_a_crash_answers_nothing_more(authority: Authority, tmp_path: Path) -> None:
+    with Azurite(tmp_path, authority.certificate, authority.key) as azurite:
+        azurite.crash()
+
+        assert azurite.exit_code is None
+        assert all(is_free(port) for port in azurite.ports)
+        with pytest.raises(AzuriteError, match="not running"):
+            azurite.crash()
 
 
 def test_it_listens_on_this_machine_only_and_is_gone_after_stop(authority: Authority, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from azure.storage.blob import ContainerClient
 
 from loadme.azure.storage import Account
 from loadme.azure.storage.blobs import AzureBlobs, Blobs
-from loadme.errors import Absent, Unavailable
+from loadme.errors import Absent, LoadmeError, Unavailable
 from localcloud.tokens import TokenSigner
 from tests.contract.conftest import APP
 from tests.fakes.blobs import FakeBlobs
@@ -70,6 +71,59 @@ class TestBlobs:
         assert list(blobs.names("runs/a/")) == ["runs/a/10", "runs/a/2"]
         assert list(blobs.names("")) == ["other", "runs/a/10", "runs/a/2", "runs/b"]
         assert list(blobs.names("nothing")) == []
+
+    def test_many_blobs_are_removed_at_once_and_what_is_gone_is_no_error(self, blobs: Blobs) -> None:
+        blobs.remove(["a"])
+        names = [f"logs/é {number:03}" for number in range(20)]
+        for name in [*names, "kept"]:
+            blobs.put(name, b"x")
+
+        blobs.remove([*names[1:], "gone"])
+        blobs.remove([])
+
+        assert list(blobs.names("")) == ["kept", names[0]]
+        with pytest.raises(ValueError, match="At most 256 blobs"):
+            blobs.remove([str(number) for number in range(257)])
+
+    def test_a_list_begins_at_a_name_and_has_no_more_than_asked_for(self, blobs: Blobs) -> None:
+        assert blobs.list("") == []
+        for name in ("logs/c", "logs/a", "logs/b", "logs/d/e", "other", "zzz"):
+            blobs.put(name, b"x" * len(name))
+
+        assert [blob.name for blob in blobs.list("")] == ["logs/a", "logs/b", "logs/c", "logs/d/e", "other", "zzz"]
+        assert [(blob.name, blob.size) for blob in blobs.list("logs/", limit=2)] == [("logs/a", 6), ("logs/b", 6)]
+        assert [blob.name for blob in blobs.list("logs/", first="logs/b")] == ["logs/b", "logs/c", "logs/d/e"]
+        assert [blob.name for blob in blobs.list("logs/", first="logs/bb", limit=1)] == ["logs/c"]
+        assert blobs.list("logs/", first="logs/z") == []
+        assert blobs.list("nothing") == []
+
+    def test_a_list_tells_when_a_blob_was_written(self, blobs: Blobs) -> None:
+        blobs.put("a", b"1")
+        (before,) = blobs.list("a")
+        blobs.put("a", b"22")
+        (after,) = blobs.list("a")
+
+        assert before.changed_at.tzinfo is not None
+        assert before.changed_at <= after.changed_at
+        assert (before.size, after.size) == (1, 2)
+
+
+def test_a_batch_that_fails_in_part_is_told_with_its_cause(account: Account, keyed_account: Account) -> None:
+    container = a_container_name()
+    with closing(AzureBlobs(account, container)) as blobs:
+        blobs.put("a", b"x")
+        blobs.put("held", b"x")
+        with _container(keyed_account, container) as client:
+            client.get_blob_client("held").acquire_lease(15)
+
+        with pytest.raises(LoadmeError, match="deleting blob held: LeaseIdMissing"):
+            blobs.remove(["a", "held"])
+
+        assert list(blobs.names("")) == ["held"]
+
+
+def _container(account: Account, name: str) -> ContainerClient:
+    return ContainerClient.from_connection_string(account.connection_string, name, connection_verify=account.ca_file)
 
 
 def test_an_outage_is_told_to_the_caller_soon(account: Account) -> None:

@@ -292,6 +292,38 @@ def test_a_scripted_fault_reaches_into_a_deployment(arm: LocalArm) -> None:
     assert (error.details[0].code, error.details[0].message) == ("ServiceUnavailable", "No capacity.")
 
 
+def test_deployments_come_in_pages_that_the_sdk_follows(arm: LocalArm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcloud.arm.deployments.handlers.PAGE", 2)
+    names = [fresh_name() for _ in range(5)]
+    for name in names:
+        deploy(arm, name, "true")
+    with arm.deployments() as client:
+        found = [one.name for one in client.deployments.list_by_resource_group(GROUP)]
+    assert found[:5] == names[::-1]
+    assert len(found) == len(set(found))
+
+
+def test_no_capacity_in_a_region_fails_the_deployment_late_and_another_region_has_room(arm: LocalArm) -> None:
+    there, elsewhere = fresh_name(), fresh_name()
+    message = "The requested resource is not available in the location 'francecentral' at this moment."
+    fault = {"method": "PUT", "location": "francecentral", "count": 9, "status": 409, "code": "ServiceUnavailable", "message": message}
+    httpx.post(f"{arm.url}/localcloud/faults", json=fault, verify=context(arm)).raise_for_status()
+    try:
+        deploy(arm, there, "true", location="France Central")
+        deploy(arm, elsewhere, "true", location="northeurope")
+        error = finished_deployment(arm, there).properties.error
+        assert (error.details[0].code, error.details[0].message) == ("ServiceUnavailable", message)
+        assert finished_deployment(arm, elsewhere).properties.provisioning_state == "Succeeded"
+    finally:
+        httpx.delete(f"{arm.url}/localcloud/faults", verify=context(arm))
+
+
+def test_an_unknown_region_is_refused_at_once(arm: LocalArm) -> None:
+    with pytest.raises(HttpResponseError) as caught:
+        deploy(arm, fresh_name(), "true", location="atlantis")
+    assert (caught.value.status_code, caught.value.error.code) == (400, "LocationNotAvailableForResourceType")
+
+
 def test_the_side_door_lists_calls_and_counts_starts(arm: LocalArm) -> None:
     name = fresh_name()
     deploy(arm, name, "true")

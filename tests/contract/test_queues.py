@@ -1,4 +1,4 @@
-"""What every implementation of Queues does. Receiving is not in the seam, so each kind brings its own way to look."""
+"""What every implementation of Queues does."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from loadme.azure.storage import Account
-from loadme.azure.storage.queues import MAX_DELAY, AzureQueues, Queues
+from loadme.azure.storage.queues import MAX_DELAY, AzureQueues, Queues, Received
 from loadme.errors import Terminal, Unavailable
 from tests.fakes.queues import FakeQueues
 
 
 @dataclass(frozen=True)
 class Kind:
-    """An implementation, and the bodies that a receiver would see now."""
+    """An implementation; the bodies that a receiver would see now; how to let seconds pass."""
 
     queues: Queues
     visible: Callable[[str], list[str]]
+    wait: Callable[[float], None]
 
 
 def a_queue_name() -> str:
@@ -36,12 +37,12 @@ def a_queue_name() -> str:
 def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
     if request.param == "fake":
         fake = FakeQueues()
-        yield Kind(fake, lambda queue: [message.body for message in fake.sent if message.queue == queue and not message.delay])
+        yield Kind(fake, lambda queue: [one.body for one in fake.sent if one.queue == queue and one.delay <= 0], fake.pass_time)
         return
     account: Account = request.getfixturevalue("account" if request.param == "azure" else "keyed_account")
     keyed: Account = request.getfixturevalue("keyed_account")
     with closing(AzureQueues(account)) as queues:
-        yield Kind(queues, lambda queue: _peek(keyed, queue))
+        yield Kind(queues, lambda queue: _peek(keyed, queue), time.sleep)
 
 
 def _peek(account: Account, queue: str) -> list[str]:
@@ -84,6 +85,91 @@ class TestQueues:
         with pytest.raises(Terminal) as refused:
             kind.queues.send(queue, "x" * (48 * 1024 + 1))
         assert refused.value.code == "RequestBodyTooLarge"
+
+    def test_a_received_message_is_hidden_until_it_is_deleted(self, kind: Kind) -> None:
+        queue = a_queue_name()
+        kind.queues.send(queue, '{"naïve": "✓ <&>"}')
+
+        (received,) = kind.queues.receive(queue)
+
+        assert (received.body, received.dequeued) == ('{"naïve": "✓ <&>"}', 1)
+        assert received.inserted_at is not None
+        assert received.inserted_at.tzinfo is not None
+        assert kind.queues.receive(queue) == []
+        assert kind.queues.count(queue) == 1
+        kind.queues.delete(queue, received)
+        assert kind.queues.count(queue) == 0
+
+    def test_a_message_that_was_not_deleted_comes_again(self, kind: Kind) -> None:
+        queue = a_queue_name()
+        kind.queues.send(queue, "x")
+
+        (first,) = kind.queues.receive(queue, hidden=1)
+        kind.wait(1.5)
+        (second,) = kind.queues.receive(queue)
+
+        assert (second.id, second.dequeued) == (first.id, 2)
+
+    def test_who_lost_a_message_to_another_cannot_delete_it(self, kind: Kind) -> None:
+        queue = a_queue_name()
+        kind.queues.send(queue, "x")
+        (first,) = kind.queues.receive(queue, hidden=1)
+        kind.wait(1.5)
+        (second,) = kind.queues.receive(queue)
+
+        kind.queues.delete(queue, first)
+        assert kind.queues.count(queue) == 1
+        kind.queues.delete(queue, second)
+        kind.queues.delete(queue, second)
+        assert kind.queues.count(queue) == 0
+
+    def test_no_more_messages_are_received_than_asked_for_and_never_more_than_32(self, kind: Kind) -> None:
+        queue = a_queue_name()
+        for number in range(40):
+            kind.queues.send(queue, str(number))
+
+        assert len(kind.queues.receive(queue, limit=3)) == 3
+        assert len(kind.queues.receive(queue, limit=100)) == 32
+        assert len(kind.queues.receive(queue)) == 5
+        assert kind.queues.count(queue) == 40
+
+    def test_a_message_that_is_delayed_is_counted_and_not_received(self, kind: Kind) -> None:
+        queue = a_queue_name()
+        kind.queues.send(queue, "x", delay=60)
+
+        assert kind.queues.receive(queue) == []
+        assert kind.queues.count(queue) == 1
+
+    def test_a_queue_that_does_not_exist_is_empty(self, kind: Kind) -> None:
+        queue = a_queue_name()
+
+        assert kind.queues.receive(queue) == []
+        assert kind.queues.count(queue) == 0
+        kind.queues.delete(queue, Received("00000000-0000-4000-8000-000000000000", "AgAAAAMAAAAAAAAA", "", 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [
+        ("plain, not base64", "plain, not base64"),
+        ("✓", "✓"),
+        (base64.b64encode(b"a\xff\xfeb").decode(), "a\ufffd\ufffdb"),
+        ("", ""),
+    ],
+    ids=["plain", "not ASCII", "not UTF-8", "empty"],
+)
+def test_a_message_of_others_is_received_as_text(account: Account, keyed_account: Account, content: str, body: str) -> None:
+    queue = a_queue_name()
+    with _client(keyed_account, queue) as client:
+        client.create_queue()
+        client.send_message(content)
+
+    with closing(AzureQueues(account)) as queues:
+        (received,) = queues.receive(queue)
+        queues.delete(queue, received)
+
+        assert received.body == body
+        assert queues.count(queue) == 0
 
 
 def test_many_senders_may_find_that_the_queue_is_missing(account: Account, keyed_account: Account) -> None:

@@ -149,6 +149,34 @@ class TestTables:
 
         assert tables.read("run", "a") is None
 
+    def test_rows_are_removed_together_whatever_their_etags(self, tables: Tables) -> None:
+        tables.write([a_row(f"{number:03}") for number in range(100)])
+        tables.write([a_row("other"), a_row("it's")])
+
+        tables.remove("run", [*(f"{number:03}" for number in range(1, 100)), "it's"])
+
+        assert [row.row for row in tables.list("run")] == ["000", "other"]
+
+    def test_rows_that_are_gone_already_do_not_keep_the_others_from_being_removed(self, tables: Tables) -> None:
+        tables.remove("run", ["a"])
+        tables.write([a_row("a"), a_row("b"), a_row("c")])
+
+        tables.remove("run", ["a", "gone", "b", "a"])
+        tables.remove("run", [])
+
+        assert [row.row for row in tables.list("run")] == ["c"]
+
+    def test_only_rows_of_the_partition_are_removed(self, tables: Tables) -> None:
+        tables.write([Row(partition="other", row="a")])
+
+        tables.remove("run", ["a"])
+
+        assert tables.read("other", "a") is not None
+
+    def test_more_rows_than_a_transaction_has_are_a_bug_of_the_caller(self, tables: Tables) -> None:
+        with pytest.raises(ValueError, match="At most 100 rows"):
+            tables.remove("run", [str(number) for number in range(101)])
+
     def test_a_list_is_ascending_within_its_bounds_and_partition(self, tables: Tables) -> None:
         tables.write([a_row(key) for key in ("d", "a", "c", "b")])
         tables.write([Row(partition="other", row="b")])

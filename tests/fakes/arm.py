@@ -1,33 +1,52 @@
 """An ARM in memory, whose deployments and container groups do what a test tells them.
 
 `deploy` creates at once a deployment that is Running and a group with one container of the same name, which has the tags of the
-parameter `tags`; `start`, `finish` and `fail_deployment` move them on. `errors` is raised first: the next call of a method raises
-the next of its list.
+parameter `tags` and the location of `location`; `start`, `finish` and `fail_deployment` move them on. `errors` is raised first: the
+next call of a method raises the next of its list.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from loadme.azure.arm import parse_spec_id
-from loadme.core.arm import ArmError, ContainerState, Deployment, Group, TemplateParameter
+from loadme.azure.resource_ids import parse_registry_id, parse_spec_id
+from loadme.core.arm import ArmError, ContainerState, Deployment, Group, RegistryCredentials, TemplateParameter, Usage
 from loadme.errors import Absent, LoadmeError
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
+LOCATION = "westeurope"  # of the resource group
 FAILED = "At least one resource deployment operation failed. Please list deployment operations for details."
 PARAMETERS = (TemplateParameter("name", "string", False), TemplateParameter("image", "string", False))
 
 
-class FakeArm:
-    """`starts` counts how often the work of each name was started, `parameters` is what it was last deployed with."""
+class Records(dict[str, Deployment]):
+    """The deployments by name, for tests to look at and to change; called, the seam's `deployments`, the newest first."""
 
-    def __init__(self, specs: Mapping[str, tuple[TemplateParameter, ...]] | None = None) -> None:
+    def __init__(self, arm: FakeArm) -> None:
+        super().__init__()
+        self._arm = arm
+
+    def __call__(self) -> Iterator[Deployment]:
+        self._arm._called("deployments")
+        return reversed(list(self.values()))
+
+
+class FakeArm:
+    """`starts` counts how often the work of each name was started, `parameters` is what it was last deployed with.
+
+    `usage` is what `usages` gives, by location, and `registries` the admin accounts, by resource id.
+    """
+
+    def __init__(self, specs: Mapping[str, tuple[TemplateParameter, ...]] | None = None, now: Callable[[], datetime] = lambda: NOW) -> None:
         self.specs = None if specs is None else dict(specs)
-        self.deployments: dict[str, Deployment] = {}
+        self.deployments = Records(self)
+        self.usage: dict[str, dict[str, Usage]] = {}
+        self.registries: dict[str, RegistryCredentials] = {}
+        self._now = now
         self.container_groups: dict[str, Group] = {}
         self.contents: dict[str, str] = {}
         self.parameters: dict[str, dict[str, Any]] = {}
@@ -53,8 +72,9 @@ class FakeArm:
             return
         self.starts[name] += 1
         self.parameters[name] = dict(parameters)
-        self.deployments[name] = Deployment(name, "Running")
-        self.container_groups[name] = Group(name, "Pending", "Pending", {name: ContainerState()}, dict(parameters.get("tags", {})))
+        self._record(name, "Running")
+        tags, location = dict(parameters.get("tags", {})), str(parameters.get("location", LOCATION))
+        self.container_groups[name] = Group(name, "Pending", "Pending", {name: ContainerState()}, tags, location=location)
 
     def deployment(self, name: str) -> Deployment | None:
         self._called("deployment")
@@ -83,11 +103,25 @@ class FakeArm:
 
     def groups(self) -> Iterator[Group]:
         self._called("groups")
-        return iter([Group(found.name, found.provisioning_state, tags=found.tags) for found in self.container_groups.values()])
+        return iter([replace(found, state="", containers={}, events=()) for found in self.container_groups.values()])
+
+    def usages(self, location: str) -> dict[str, Usage]:
+        self._called("usages")
+        return self.usage.get(location, {"ContainerGroups": Usage(self._count(location), 100), "StandardCores": Usage(0, 100)})
+
+    def _count(self, location: str) -> int:
+        return sum(found.location == location for found in self.container_groups.values())
+
+    def registry_credentials(self, registry_id: str) -> RegistryCredentials:
+        self._called("registry_credentials")
+        parse_registry_id(registry_id)
+        if registry_id not in self.registries:
+            raise Absent(f"There is no registry {registry_id}.")
+        return self.registries[registry_id]
 
     def start(self, name: str, at: datetime = NOW) -> None:
         """The container runs, and so the deployment has succeeded."""
-        self.deployments[name] = Deployment(name, "Succeeded")
+        self._record(name, "Succeeded")
         self._set(name, "Running", ContainerState("Running", started_at=at))
 
     def finish(self, name: str, exit_code: int = 0, log: str = "", at: datetime = NOW) -> None:
@@ -100,8 +134,11 @@ class FakeArm:
 
     def fail_deployment(self, name: str, code: str, message: str) -> None:
         """The group cannot be provisioned, as a late quota or image error says."""
-        self.deployments[name] = Deployment(name, "Failed", ArmError("DeploymentFailed", FAILED, (ArmError(code, message),)))
+        self._record(name, "Failed", ArmError("DeploymentFailed", FAILED, (ArmError(code, message),)))
         self.container_groups[name] = replace(self.container_groups[name], provisioning_state="Failed")
+
+    def _record(self, name: str, state: str, error: ArmError | None = None) -> None:
+        self.deployments[name] = Deployment(name, state, error, self._now())
 
     def _set(self, name: str, state: str, container: ContainerState) -> None:
         found = self.container_groups[name]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
-from loadme.azure.storage.tables import ANY, MAX_BODY, NEW, Row, check_transaction
+from loadme.azure.storage.tables import ANY, MAX_BODY, NEW, Row, check_removal, check_transaction
 from loadme.errors import Conflict, Terminal
 
 
@@ -40,6 +40,11 @@ class FakeTables:
         if there and etag not in (ANY, there.etag):
             raise Conflict(f"The row {partition}/{row} was changed.")
         self.rows.pop((partition, row), None)
+
+    def remove(self, partition: str, rows: Sequence[str]) -> None:
+        check_removal(partition, rows)
+        for row in rows:
+            self.rows.pop((partition, row), None)
 
     def list(
         self, partition: str, *, first: str = "", before: str = "", limit: int = 100, where: Mapping[str, str] | None = None

@@ -48,6 +48,9 @@ class Tables(Protocol):
     def delete(self, partition: str, row: str, etag: str = ANY) -> None:
         """Deletes the row; one that is not there is no error. Raises Conflict when the ETag does not match."""
 
+    def remove(self, partition: str, rows: Sequence[str]) -> None:
+        """Deletes at most 100 rows of one partition, whatever their ETags; those that are not there are no error."""
+
     def list(self, partition: str, *, first: str = "", before: str = "", limit: int = 100, where: Mapping[str, str] = ...) -> list[Row]:
         """Rows with ascending keys, `first` <= key < `before` where given, whose columns equal `where`."""
 
@@ -56,6 +59,12 @@ def check_transaction(rows: Sequence[Row]) -> None:
     """Raises ValueError unless the rows can be one transaction: the caller has a bug then. Azurite answers such a one with garbage."""
     if not 0 < len(rows) <= MAX_ROWS or len({row.row for row in rows}) < len(rows) or len({row.partition for row in rows}) > 1:
         raise ValueError(f"A transaction is 1 to {MAX_ROWS} different rows of one partition: {[(row.partition, row.row) for row in rows]}")
+
+
+def check_removal(partition: str, rows: Sequence[str]) -> None:
+    """Raises ValueError for more rows than one transaction can delete: the caller has a bug then."""
+    if len(rows) > MAX_ROWS:
+        raise ValueError(f"At most {MAX_ROWS} rows are removed at once, not {len(rows)} of {partition}.")
 
 
 class AzureTables:
@@ -121,6 +130,20 @@ class AzureTables:
                 self._client.delete_entity(partition, row, **condition)
         except Absent:
             pass
+
+    def remove(self, partition: str, rows: Sequence[str]) -> None:
+        """See Tables. One transaction if all rows are there; if not, it does nothing, and they are deleted one by one."""
+        check_removal(partition, rows)
+        if not rows:
+            return
+        # The same row twice would break the transaction.
+        keys = [{"PartitionKey": partition, "RowKey": row} for row in dict.fromkeys(rows)]
+        try:
+            with translated(f"deleting {len(keys)} rows of {self._name(partition, '')}"):
+                self._client.submit_transaction([("delete", key) for key in keys])
+        except Absent:
+            for row in dict.fromkeys(rows):
+                self.delete(partition, row)
 
     def list(
         self, partition: str, *, first: str = "", before: str = "", limit: int = 100, where: Mapping[str, str] | None = None

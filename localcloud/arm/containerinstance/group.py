@@ -13,6 +13,17 @@ from localcloud.containers import Container
 State = dict[str, Any]
 
 
+def add_event(events: list[State], name: str, message: str, now: datetime, kind: str = "Normal") -> None:
+    """Count an event that is there already, or add it."""
+    moment = seconds(now)
+    known = next((event for event in events if event["name"] == name and event["message"] == message), None)
+    if known is not None:
+        known["count"] += 1
+        known["lastTimestamp"] = moment
+        return
+    events.append({"count": 1, "firstTimestamp": moment, "lastTimestamp": moment, "name": name, "message": message, "type": kind})
+
+
 @dataclass(kw_only=True)
 class ContainerStatus:
     """`current` and `previous` are container states as ACI shows them; `process` is what runs or has run last."""
@@ -40,14 +51,7 @@ class ContainerStatus:
         return self.current is not None and self.current["state"] == "Terminated"
 
     def event(self, name: str, message: str, now: datetime, kind: str = "Normal") -> None:
-        """Count an event that is there already, or add it."""
-        moment = seconds(now)
-        known = next((event for event in self.events if event["name"] == name and event["message"] == message), None)
-        if known is not None:
-            known["count"] += 1
-            known["lastTimestamp"] = moment
-            return
-        self.events.append({"count": 1, "firstTimestamp": moment, "lastTimestamp": moment, "name": name, "message": message, "type": kind})
+        add_event(self.events, name, message, now, kind)
 
 
 @dataclass(kw_only=True)
@@ -58,11 +62,13 @@ class ContainerGroup:
     tags: dict[str, str] | None
     identity: dict[str, Any] | None
     registries: list[dict[str, Any]]
+    logins: list[tuple[str, str, str]]  # server, username, password: kept from sight
     restart_policy: str  # "" when the creator sent none: ACI then behaves as `Always` and does not show it
     ip_address: dict[str, Any] | None
     containers: list[ContainerStatus]
     provisioning_state: str = "Pending"
     error: ArmError | None = None
+    events: list[State] = field(default_factory=list)
     hidden: bool = False  # a GET does not find it yet
     incarnation: object = field(default_factory=object)  # changes with every PUT and DELETE: timers of an old one do nothing
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
@@ -13,8 +15,8 @@ from localcloud.arm.containerinstance.logs import readable_log
 from localcloud.arm.containerinstance.operations import Operations
 from localcloud.arm.containerinstance.request import read_group
 from localcloud.arm.containerinstance.views import KIND, show
-from localcloud.arm.errors import ArmError, bad_request, resource_not_found
-from localcloud.arm.ids import guid, resource_id, stable_guid
+from localcloud.arm.errors import ArmError, bad_request, resource_not_found, wrong_location
+from localcloud.arm.ids import guid, region, resource_id, stable_guid
 from localcloud.arm.routing import GROUP, Route
 
 if TYPE_CHECKING:
@@ -45,8 +47,20 @@ class ContainerInstance:
             Route("GET", f"{location}/usages", self.usages),
         ]
 
+    def location(self, call: Call, group: str, name: str) -> str:
+        """The region whose limits a PUT or a DELETE counts for."""
+        found = self._find(group, name)
+        return region(found.location if found else (call.object().get("location") or ""))
+
+    def check_location(self, body: Mapping[str, Any]) -> None:
+        """ARM's own check of a container group's region, before a deployment is accepted too."""
+        known = self._state.settings.locations
+        if body.get("location") and region(body["location"]) not in known:
+            raise wrong_location(str(body["location"]), KIND, known)
+
     def put(self, call: Call, group: str, name: str) -> Reply:
         key = self._id(group, name)
+        self.check_location(call.object())
         wanted = read_group(key, name, call.object())
         self._check_identities(wanted)
         known = self._groups.get(key.lower())
@@ -59,7 +73,7 @@ class ContainerInstance:
         self._groups[key.lower()] = wanted
         # Also remembers that the name was in use: its 404 is another one from now on.
         self._starts.setdefault(name, 0)
-        self._lifecycle.provision(wanted)
+        self._lifecycle.provision(wanted, call.fate)
         operation = self._operations.begin(wanted, guid(self._state.ids), self._state.clock.now())
         url = (
             f"{call.base}/subscriptions/{self._state.settings.subscription}/providers/Microsoft.ContainerInstance"
@@ -122,7 +136,7 @@ class ContainerInstance:
         here = self._in(location)
         rows = [
             ("ContainerGroups", "Container Groups", len(here), quotas.container_groups),
-            ("StandardCores", "Standard Cores", _cores(here), quotas.cores),
+            ("StandardCores", "Standard Cores", math.ceil(_cores(here)), quotas.cores),
         ]
         value = [
             {"unit": "Count", "currentValue": current, "limit": limit, "name": {"value": name, "localizedValue": words}}
@@ -159,7 +173,7 @@ class ContainerInstance:
         self._starts[group.name] += 1
 
     def _in(self, location: str) -> list[ContainerGroup]:
-        return [found for found in self._groups.values() if found.location.lower() == location.lower()]
+        return [found for found in self._groups.values() if region(found.location) == region(location)]
 
     def _list(self, groups: list[ContainerGroup]) -> Reply:
         return Reply(body={"value": [show(group, self._identity(group), instance=False) for group in groups]})

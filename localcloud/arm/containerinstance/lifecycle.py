@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from localcloud.arm.containerinstance import errors
-from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus
+from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus, add_event
 from localcloud.arm.ids import milliseconds
 from localcloud.containers import Launch
 
@@ -22,8 +22,12 @@ class Lifecycle:
         self._started = started
         self._latencies = state.settings.latencies
 
-    def provision(self, group: ContainerGroup) -> None:
-        self._later(group, self._latencies.creating, self._create)
+    def provision(self, group: ContainerGroup, fate: str) -> None:
+        self._later(group, self._latencies.creating, lambda group: self._find_no_room(group, fate) if fate else self._create(group))
+
+    def _find_no_room(self, group: ContainerGroup, why: str) -> None:
+        group.provisioning_state = "Failed"
+        add_event(group.events, "InsufficientCapacity.", why, self._state.clock.now(), "Warning")
 
     def abandon(self, group: ContainerGroup) -> None:
         """Kill what runs; timers that were set for the group do nothing from now on."""
@@ -57,18 +61,25 @@ class Lifecycle:
 
     def _pulled(self, group: ContainerGroup) -> None:
         now = self._state.clock.now()
-        missing = [container for container in group.containers if not self._state.runtime.has(container.image)]
-        for container in missing:
-            advice = self._state.runtime.advice(container.image)
+        missing = [(container, why) for container in group.containers if (why := self._why_not(group, container.image))]
+        for container, advice in missing:
             container.event("Failed", f'Failed to pull image "{container.image}": {advice}', now, "Warning")
             container.current = {"state": "Waiting", "detailStatus": f'ImagePullBackOff: Back-off pulling image "{container.image}"'}
         if missing:
             group.provisioning_state = "Failed"
-            group.error = errors.inaccessible_image(missing[0].image, group.name, self._state.runtime.advice(missing[0].image))
+            group.error = errors.inaccessible_image(missing[0][0].image, group.name, missing[0][1])
             return
         for container in group.containers:
             container.event("Pulled", f'Successfully pulled image "{container.image}"', now)
         self._later(group, self._latencies.start, self._start_all)
+
+    def _why_not(self, group: ContainerGroup, image: str) -> str:
+        """Why the image cannot be pulled; "" if it can."""
+        server = image.partition("/")[0]
+        for login in group.logins:
+            if login[0].lower() == server.lower() and self._state.registries.refuses(*login):
+                return f"the username or the password for {server} is wrong, or its admin account is off"
+        return "" if self._state.runtime.has(image) else self._state.runtime.advice(image)
 
     def _start_all(self, group: ContainerGroup) -> None:
         group.provisioning_state = "Succeeded"

@@ -38,6 +38,6 @@ class Operations:
             "id": group.id,
             "status": group.provisioning_state,
             "startTime": timestamp(operation.started),
-            "properties": {"events": []},
+            "properties": {"events": group.events},
             **({"error": group.error.error()} if group.error else {}),
         }

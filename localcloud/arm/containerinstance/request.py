@@ -45,6 +45,7 @@ def read_group(resource_id: str, name: str, body: Mapping[str, Any]) -> Containe
         tags=dict(_object(body["tags"], "tags")) if body.get("tags") is not None else None,
         identity=dict(_object(body["identity"], "identity")) if body.get("identity") else None,
         registries=_registries(properties, body.get("identity"), name),
+        logins=_logins(properties),
         restart_policy=properties.get("restartPolicy") or "",
         ip_address=properties.get("ipAddress"),
         containers=_containers(properties.get("containers"), name),
@@ -116,6 +117,11 @@ def _registries(properties: Mapping[str, Any], identity: Any, name: str) -> list
     return shown
 
 
+def _logins(properties: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    entries = [entry for entry in _list(properties.get("imageRegistryCredentials"), "") if entry.get("username")]
+    return [(str(entry["server"]), str(entry["username"]), str(entry.get("password") or "")) for entry in entries]
+
+
 def _containers(given: Any, group: str) -> list[ContainerStatus]:
     if not isinstance(given, list) or not 1 <= len(given) <= _MAX_CONTAINERS:
         raise bad_request(
@@ -152,13 +158,16 @@ def _container(given: Any, group: str, at: int) -> ContainerStatus:
 
 def _resources(given: Mapping[str, Any], name: str, group: str) -> tuple[dict[str, float], dict[str, float] | None]:
     requests = _object(given.get("requests"), "requests")
-    if any(not isinstance(requests.get(key), int | float) for key in ("memoryInGB", "cpu")):
-        raise errors.no_resources(name, group)
+    try:
+        # Text that is a number will do: many templates have parameters of type string for them.
+        amounts = {key: float(requests[key]) for key in ("memoryInGB", "cpu")}
+    except (KeyError, TypeError, ValueError):
+        raise errors.no_resources(name, group) from None
     if requests.get("gpu"):
         raise not_supported("A GPU")
     limits = _object(given.get("limits"), "limits")
     known = {key: float(value) for key, value in limits.items() if isinstance(value, int | float)}
-    return {"memoryInGB": float(requests["memoryInGB"]), "cpu": float(requests["cpu"])}, known or None
+    return amounts, known or None
 
 
 def _variables(given: list[Any], name: str, group: str) -> list[dict[str, str]]:

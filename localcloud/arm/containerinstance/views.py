@@ -34,7 +34,7 @@ def _properties(group: ContainerGroup, instance: bool) -> dict[str, Any]:
         **({"restartPolicy": group.restart_policy} if group.restart_policy else {}),
         **({"ipAddress": _address(group.ip_address, group.location)} if group.ip_address else {}),
         "osType": "Linux",
-        **({"instanceView": {"events": [], "state": group.state}} if instance else {}),
+        **({"instanceView": {"events": group.events, "state": group.state}} if instance else {}),
     }
 
 

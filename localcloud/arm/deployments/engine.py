@@ -108,6 +108,12 @@ def _words(status: int) -> str:
 
 
 def _error_of(reply: Reply) -> ArmError:
-    error = (reply.body or {}).get("error") or {"code": "ResourceDeploymentFailure", "message": "The resource write operation failed."}
+    body = reply.body or {}
+    events = (body.get("properties") or {}).get("events") or []
+    error = body.get("error") or {
+        "code": "ResourceOperationFailure",
+        "message": "The resource operation completed with terminal provisioning state 'Failed'.",
+        "details": [{"message": event["message"]} for event in events],
+    }
     status = max(reply.status, 400)
     return ArmError(status, error["code"], error["message"], details=error.get("details", ()))

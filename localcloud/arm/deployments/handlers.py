@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from localcloud.arm.calls import Call, Reply
+from localcloud.arm.containerinstance.views import KIND as CONTAINER_GROUPS
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.engine import Engine
 from localcloud.arm.deployments.plan import Plan, make_plan
@@ -14,7 +16,7 @@ from localcloud.arm.deployments.record import KIND, Deployment
 from localcloud.arm.deployments.scope import Surroundings
 from localcloud.arm.deployments.template import Template, read_template
 from localcloud.arm.errors import ArmError, bad_request, invalid_content, not_supported
-from localcloud.arm.ids import guid, resource_id
+from localcloud.arm.ids import guid, resource_id, timestamp
 from localcloud.arm.routing import GROUP, Route
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[-\w.()]{1,64}", re.ASCII)
 _KEPT_RESULTS = 1_000
+PAGE = 100  # deployments of one answer to a list
 _FILTER = re.compile(r"provisioningState eq '(\w+)'")
 _PROPERTIES = {"mode", "template", "templateLink", "parameters", "debugSetting", "expressionEvaluationOptions"}
 
@@ -89,9 +92,8 @@ class Deployments:
         wanted = _FILTER.fullmatch(call.query.get("$filter", ""))
         if call.query.get("$filter") and wanted is None:
             raise not_supported(f"The $filter '{call.query['$filter']}'")
-        # Newest first.
-        found = [one for one in reversed(found) if wanted is None or one.state == wanted[1]]
-        return Reply(body={"value": [one.show() for one in found[: int(call.query.get("$top", len(found)))]]})
+        found = [one for one in found if wanted is None or one.state == wanted[1]]
+        return Reply(body=_page(call, found))
 
     def operations(self, _call: Call, group: str, name: str) -> Reply:
         deployment = self._need(group, name)
@@ -177,7 +179,26 @@ class Deployments:
         for resource in plan.resources:
             if not self._state.router.knows("PUT", resource.id):
                 raise not_supported(f"A resource of type '{resource.kind}'")
+            if resource.kind.lower() == CONTAINER_GROUPS.lower():
+                self._state.containers.check_location(resource.body)
         return plan
+
+
+def _page(call: Call, found: list[Deployment]) -> dict[str, Any]:
+    """The newest first. The next page begins below the last that was shown, whatever has come or gone meanwhile."""
+    found = sorted(found, key=_age, reverse=True)
+    after = call.query.get("$skiptoken")
+    size = int(call.query.get("$top", PAGE))
+    left = [one for one in found if after is None or _age(one) < after]
+    body: dict[str, Any] = {"value": [one.show() for one in left[:size]]}
+    if len(left) > size:
+        query = urlencode({**call.query, "$skiptoken": _age(left[size - 1])})
+        body["nextLink"] = f"{call.base}{call.path}?{query}"
+    return body
+
+
+def _age(deployment: Deployment) -> str:
+    return f"{timestamp(deployment.started)} {deployment.name}"
 
 
 def _properties(call: Call) -> Mapping[str, Any]:

@@ -146,8 +146,49 @@ def test_the_quota_of_groups_and_cores_is_kept() -> None:
     usages = world.call("GET", f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/westeurope/usages")
     assert [(item["name"]["value"], item["currentValue"], item["limit"]) for item in usages.body["value"]] == [
         ("ContainerGroups", 2, 2),
-        ("StandardCores", 2.0, 3),
+        ("StandardCores", 2, 3),
     ]
+
+
+def test_each_region_has_quotas_and_limits_of_its_own_however_it_is_written() -> None:
+    world = make_world(quotas=Quotas(container_groups=1), limits=Limits(five_minutes=1))
+    assert world.put_group("a", location="West Europe").status == 201
+
+    there = world.put_group("b", location="westeurope")
+    assert (there.status, there.body["error"]["code"]) == (429, "ResourceRequestsThrottled")
+    assert world.put_group("b", location="northeurope").status == 201
+    world.clock.advance(300)
+    assert world.put_group("c", location="westeurope").body["error"]["code"] == "ContainerGroupQuotaReached"
+
+
+def test_deletes_are_throttled_apart_from_creates() -> None:
+    world = make_world(limits=Limits(five_minutes=2))
+    for name in ("a", "b", "c"):
+        world.put_group(name)
+        world.clock.advance(200)
+
+    replies = [world.call("DELETE", f"{GROUPS}/{name}") for name in ("a", "b", "c")]
+
+    assert [reply.status for reply in replies] == [200, 200, 429]
+    assert replies[2].headers["Retry-After"] == "300"
+
+
+def test_cores_that_are_not_whole_are_rounded_up_in_the_usages() -> None:
+    world = make_world()
+    world.put_group("a", cpu=1.5)
+    usages = world.call("GET", f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/westeurope/usages")
+    assert [item["currentValue"] for item in usages.body["value"]] == [1, 2]
+
+
+def test_a_region_without_container_groups_is_refused() -> None:
+    world = make_world()
+    error = world.put_group(location="Mars North").body["error"]
+    assert error["code"] == "LocationNotAvailableForResourceType"
+    assert error["message"].startswith(
+        "The provided location 'Mars North' is not available for resource type 'Microsoft.ContainerInstance/containerGroups'. "
+        "List of available regions for the resource type is 'australiaeast,"
+    )
+    assert world.call("GET", f"{GROUPS}/g").status == 404
 
 
 def test_the_hundred_and_first_create_in_five_minutes_is_throttled() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from localcloud.arm import Limits
-from localcloud.arm.faults import Fault
+from localcloud.arm.faults import Fault, no_capacity
 from tests.unit.localcloud.worlds import (
     DEPLOYMENTS,
     GROUPS,
@@ -84,6 +85,65 @@ def test_a_quota_failure_comes_late() -> None:
     assert [(detail["code"], detail["message"]) for detail in error["details"]] == [("ContainerGroupQuotaReached", "Full.")]
     operation = world.call("GET", f"{DEPLOYMENTS}/d/operations").body["value"][0]["properties"]
     assert (operation["statusCode"], operation["statusMessage"]["error"]["code"]) == ("BadRequest", "ContainerGroupQuotaReached")
+
+
+def test_a_wrong_region_is_refused_before_anything_is_done() -> None:
+    world = make_world()
+    resource = {**group_resource(), "location": "[parameters('where')]"}
+    source = template([resource], parameters={"where": {"type": "string"}})
+
+    reply = put(world, source, where="atlantis")
+
+    assert (reply.status, reply.body["error"]["code"]) == (400, "LocationNotAvailableForResourceType")
+    assert world.call("GET", f"{DEPLOYMENTS}/d").status == 404
+
+
+def names(reply: Any) -> list[str]:
+    return [item["name"] for item in reply.body["value"]]
+
+
+def test_deployments_are_listed_newest_first_and_page_by_page() -> None:
+    world = make_world()
+    for number in range(5):
+        put(world, template(), f"d-{number}")
+        world.clock.advance(1)
+
+    first = world.call("GET", DEPLOYMENTS, **{"$top": "2"})
+    query = dict(parse_qsl(urlsplit(first.body["nextLink"]).query))
+    put(world, template(), "d-new")
+    second = world.call("GET", DEPLOYMENTS, **query)
+    third = world.call("GET", DEPLOYMENTS, **dict(parse_qsl(urlsplit(second.body["nextLink"]).query)))
+
+    assert [names(first), names(second), names(third)] == [["d-4", "d-3"], ["d-2", "d-1"], ["d-0"]]
+    assert "nextLink" not in third.body
+    assert first.body["value"][0]["properties"]["timestamp"].endswith("Z")
+
+
+def test_deployments_are_listed_by_state() -> None:
+    world = make_world()
+    put(world, template(), "done")
+    world.clock.advance(30)
+    put(world, template(), "begun")
+
+    assert names(world.call("GET", DEPLOYMENTS, **{"$filter": "provisioningState eq 'Succeeded'"})) == ["done"]
+    assert names(world.call("GET", DEPLOYMENTS)) == ["begun", "done"]
+
+
+def test_capacity_that_is_found_missing_late_fails_the_deployment_without_a_code() -> None:
+    world = make_world()
+    world.state.faults.add(no_capacity("westeurope", late=True))
+    put(world, template([group_resource()]))
+    world.clock.advance(10)
+
+    (detail,) = shown(world)["error"]["details"]
+    assert detail["code"] == "ResourceOperationFailure"
+    assert [set(inner) for inner in detail["details"]] == [{"message"}]
+    assert detail["details"][0]["message"].startswith("The requested resource is not available in the location 'westeurope'")
+    assert (world.view()["provisioningState"], world.view()["instanceView"]["events"][0]["name"]) == ("Failed", "InsufficientCapacity.")
+    assert world.call("DELETE", f"{GROUPS}/g").status == 200
+    world.put_group()
+    world.clock.advance(30)
+    assert world.view()["provisioningState"] == "Succeeded"
 
 
 def test_parameters_are_literal_and_defaults_are_evaluated() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud.arm.calls import Call
-from localcloud.arm.faults import Fault
+from localcloud.arm.faults import Fault, no_capacity
 from tests.unit.localcloud.worlds import GROUPS, make_world
 
 
@@ -22,6 +22,26 @@ def test_a_fault_hits_the_calls_it_describes_and_no_other_and_no_more_often() ->
     assert (hit.status, hit.body["error"]["code"], hit.headers["Retry-After"]) == (503, "Busy", "9")
     assert world.put_group("g-2").status == 201
     assert world.state.faults.listing() == []
+
+
+@pytest.mark.parametrize("code", ["ServiceUnavailable", "InsufficientCapacity"])
+def test_a_region_can_be_out_of_capacity_while_others_are_not(code: str) -> None:
+    world = make_world()
+    world.state.faults.add(no_capacity("westeurope", count=2, code=code))
+
+    assert world.put_group("a", location="northeurope").status == 201
+    for name in ("b", "c"):
+        refused = world.put_group(name, location="West Europe")
+        assert (refused.status, refused.body["error"]["code"]) == (409, code)
+        assert "is not available in the location 'westeurope' at this moment" in refused.body["error"]["message"]
+    assert world.put_group("d").status == 201
+
+
+def test_a_fault_for_a_region_lets_reads_pass() -> None:
+    world = make_world()
+    world.put_group()
+    world.state.faults.add(Fault(location="westeurope", status=500))
+    assert world.call("GET", f"{GROUPS}/g").status == 200
 
 
 def test_a_lost_reply_acts_and_answers_504() -> None:

@@ -90,12 +90,13 @@ def group_body(
     cpu: float = 1.0,
     memory: float = 1.5,
     container: str = "main",
+    location: str = "westeurope",
     **properties: Any,
 ) -> dict[str, Any]:
     requests = {"memoryInGB": memory, "cpu": cpu}
     inner = {"image": image, "environmentVariables": variables or [], "resources": {"requests": requests}}
     shown = {"containers": [{"name": container, "properties": inner}], "osType": "Linux", "restartPolicy": policy}
-    return {"location": "westeurope", "properties": {**shown, **properties}}
+    return {"location": location, "properties": {**shown, **properties}}
 
 
 def template(resources: list[dict[str, Any]] | None = None, **sections: Any) -> dict[str, Any]:

@@ -1,0 +1,5 @@
+"""Microsoft.ContainerRegistry: registries and their admin accounts, without any images."""
+
+from localcloud.arm.containerregistry.registries import ContainerRegistry
+
+__all__ = ["ContainerRegistry"]
