@@ -7,10 +7,11 @@ import azure.functions as func
 from loadme import __version__
 from loadme import app as loadme_app
 from loadme import triggers as t
-from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
+from loadme.core.messages import Notify, StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.handlers import callback as callbacks
-from loadme.handlers import queries, scheduled
+from loadme.handlers import control, poison, purge, queries, scheduled
 from loadme.handlers.advance_run import advance_run as advance
+from loadme.handlers.announce import notify as tell
 from loadme.handlers.check_step import check_step as check
 from loadme.handlers.clean_up import clean_up as clean
 from loadme.handlers.launch_step import launch_step as launch
@@ -56,6 +57,36 @@ def list_runs(req: func.HttpRequest) -> func.HttpResponse:
 def get_run(req: func.HttpRequest) -> func.HttpResponse:
     """GET /api/runs/{run}"""
     return t.respond(lambda services: t.cached(req, queries.get_run(services, req.route_params["run"])))
+
+
+@app.route("runs/{run}/cancel", methods=["POST"])
+def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
+    """POST /api/runs/{run}/cancel"""
+    return t.respond(lambda services: t.shown(services, control.cancel(services, req.route_params["run"], t.body_of(req))))
+
+
+@app.route("runs/{run}/resume", methods=["POST"])
+def resume_run(req: func.HttpRequest) -> func.HttpResponse:
+    """POST /api/runs/{run}/resume"""
+    return t.respond(lambda services: t.shown(services, control.resume(services, req.route_params["run"], t.body_of(req))))
+
+
+@app.route("runs/{run}", methods=["DELETE"])
+def delete_run(req: func.HttpRequest) -> func.HttpResponse:
+    """DELETE /api/runs/{run}"""
+    return t.respond(lambda services: t.deleted(purge.delete(services, req.route_params["run"])))
+
+
+@app.route("poison", methods=["GET"])
+def list_poison(req: func.HttpRequest) -> func.HttpResponse:
+    """GET /api/poison"""
+    return t.respond(lambda services: t.cached(req, poison.kept(services, req.params.get("continuation", ""))))
+
+
+@app.route("poison/{id}/replay", methods=["POST"])
+def replay_poison(req: func.HttpRequest) -> func.HttpResponse:
+    """POST /api/poison/{id}/replay"""
+    return t.respond(lambda services: t.json(202, poison.replay(services, req.route_params["id"])))
 
 
 @app.route("runs/{run}/steps/{step}/items", methods=["GET"])
@@ -124,6 +155,12 @@ def check_step(msg: func.QueueMessage) -> None:
 def clean_up(msg: func.QueueMessage) -> None:
     """loadme-cleanup"""
     t.consume(msg, clean, StepCleanup)
+
+
+@app.queue_trigger("msg", Notify.queue, STORAGE)
+def notify(msg: func.QueueMessage) -> None:
+    """loadme-notify"""
+    t.consume(msg, tell, Notify)
 
 
 @app.timer_trigger("timer", "0 * * * * *")

@@ -17,6 +17,7 @@ from loadme.azure.storage import Account
 from loadme.azure.storage.blobs import AzureBlobs
 from loadme.azure.storage.queues import AzureQueues
 from loadme.azure.storage.tables import AzureTables
+from loadme.azure.webhook import HttpWebhook
 from loadme.definitions.names import PREFIX
 from loadme.definitions.workflow_files import Catalogue, load_folder
 from loadme.services import Services
@@ -62,8 +63,10 @@ def connect(settings: Settings, workflows: Catalogue) -> Services:
         catalogue=workflows,
         tables=AzureTables(account, STATE),
         blobs=AzureBlobs(account, STATE),
+        files=AzureBlobs(account, settings.files_container),
         queues=AzureQueues(account),
         arm=AzureArm(credential, settings.subscription, settings.resource_group, endpoint=settings.arm_endpoint, ca_file=settings.ca_file),
+        webhook=HttpWebhook(settings.events.webhook),
         now=lambda: datetime.now(UTC),
         random_bytes=os.urandom,
     )

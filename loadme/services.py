@@ -12,6 +12,7 @@ import msgspec
 from loadme.azure.storage.blobs import Blobs
 from loadme.azure.storage.queues import Queues
 from loadme.azure.storage.tables import Tables
+from loadme.azure.webhook import Webhook
 from loadme.core.arm import Arm, TemplateParameter
 from loadme.definitions.definition import Workflow
 from loadme.definitions.workflow_files import Catalogue
@@ -74,14 +75,16 @@ class Templates:
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """`now()` is UTC; `random_bytes(n)` gives n bytes that nobody can guess."""
+    """`blobs` holds loadme's own, `files` a folder for each run. `now()` is UTC; `random_bytes(n)` gives n bytes that nobody can guess."""
 
     settings: Settings
     catalogue: Catalogue
     tables: Tables
     blobs: Blobs
+    files: Blobs
     queues: Queues
     arm: Arm
+    webhook: Webhook
     now: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
     definitions: Definitions = field(init=False)

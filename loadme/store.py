@@ -4,6 +4,8 @@ partition `{run}`     row `run`, and one row `i~{step}~{item}` for each item: ch
 partition `open`      one row for each run that the patrol still has to look after, until its last container group is surely gone
 partition `all`       one row for each run, newest first, with what a listing shows
 partition `key~{…}`   one row for each idempotency key: the run that it started
+partition `quota`     one row for each location: its ledger
+partition `patrol`    when the next sweep is due, and what the patrol last found
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from loadme.errors import RunAbsent, Terminal
 
 OPEN = "open"
 ALL = "all"
+PATROL, SWEEP, LAST = "patrol", "sweep", "last"
 ITEMS = ("i~", "i~~")
 OPEN_ITEM = {"open": "yes"}
 VERSION = 1
@@ -79,6 +82,11 @@ def write(tables: Tables, run: StoredRun | None, items: Sequence[StoredItem] = (
 def has_open_items(tables: Tables, run: str) -> bool:
     """Whether anything is still to be done for any item of the run. Asks for one row, however many items there are."""
     return bool(tables.list(run, first=ITEMS[0], before=ITEMS[1], limit=1, where=OPEN_ITEM))
+
+
+def has_items(tables: Tables, run: str) -> bool:
+    """Whether anything of the run was ever launched."""
+    return bool(tables.list(run, first=ITEMS[0], before=ITEMS[1], limit=1))
 
 
 def listing_row(run: Run) -> Row:

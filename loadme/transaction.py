@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from loadme import claims, log, store
-from loadme.core import engine
+from loadme.core import engine, runs
 from loadme.core.engine import ItemKey, State
-from loadme.core.events import Action, Advance, Check, CleanUp, CloseRun, Event, RequestStep
+from loadme.core.events import Action, Advance, Announce, Check, CleanUp, CloseRun, Event, Report, RequestStep, RunEvent
 from loadme.core.ids import AttemptId
-from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, encode
-from loadme.core.state import Item, Value
+from loadme.core.messages import Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, encode
+from loadme.core.state import Item, Outcome, Value
 from loadme.definitions import variables
 from loadme.definitions.graph import ancestors
 from loadme.errors import Conflict, Retryable
@@ -64,6 +65,30 @@ def change(services: Services, run: str, key: ItemKey, event: Event, found: Load
     raise Retryable(f"the run {run} was changed by others {TRIES} times in a row", after=2.0)
 
 
+def change_run(services: Services, run: str, event: RunEvent, first: Callable[[], object] = lambda: None) -> State:
+    """The state after an event that concerns the run alone; `first` is done before each reading."""
+    for _ in range(TRIES):
+        first()
+        loaded = load(services, run)
+        after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
+        if after == loaded.state:
+            return after
+        with suppress(Conflict):
+            save(services, loaded, after)
+            return after
+    raise Retryable(f"the run {run} was changed by others {TRIES} times in a row", after=2.0)
+
+
+def report(services: Services, attempt: AttemptId, outcome: Outcome, found: Loaded | None = None) -> tuple[State, bool]:
+    """The state after somebody said how the attempt ended, and whether this was the first word about it."""
+    chance = int.from_bytes(services.random_bytes(2), "big") / 65536
+    event = Report(attempt=attempt, outcome=outcome, chance=chance)
+    after, accepted = change(services, attempt.run, (attempt.step, attempt.item), event, found)
+    if accepted:
+        log.info("outcome", run=attempt.run, attempt=str(attempt), status=outcome.status, source=outcome.source)
+    return after, accepted
+
+
 def save(services: Services, loaded: Loaded, after: State) -> None:
     """Writes what differs from what was loaded, all or nothing. Raises Conflict."""
     before = loaded.state
@@ -76,11 +101,13 @@ def save(services: Services, loaded: Loaded, after: State) -> None:
     store.write(services.tables, run, items)
 
 
-def perform_due(services: Services, state: State, *asked: str) -> None:
-    """Does what the stored state still asks for; `asked` names the steps that have no item unless it is at hand."""
+def perform_due(services: Services, state: State, *asked: str) -> int:
+    """Does what the stored state still asks for; `asked` names the steps that have no item unless it is at hand. How much it was."""
     looked = State(workflow=state.workflow, run=state.run, items=state.items, asked=asked)
-    for action in engine.due(looked, services.now(), services.settings.policy):
+    actions = engine.due(looked, services.now(), services.settings.policy)
+    for action in actions:
         perform(services, state, action)
+    return sum(not isinstance(action, CloseRun) for action in actions)
 
 
 def perform(services: Services, state: State, action: Action) -> None:
@@ -89,17 +116,29 @@ def perform(services: Services, state: State, action: Action) -> None:
     if isinstance(action, CloseRun):
         services.tables.write([store.listing_row(state.run)])
     elif isinstance(action, RequestStep):
-        given = keep_variables(services, state, action.step, action.item)
-        send(services, StepRequest(run=state.run.id, step=action.step, item=action.item, variables=given), action.delay)
+        send(services, request(services, state, action.step, action.item), action.delay)
     elif isinstance(action, Check):
         send(services, StepCheck(**_address(action.attempt), number=action.number), action.delay)
     elif isinstance(action, Advance):
         send(services, StepOutcome(**_address(action.attempt), outputs=action.outputs))
     elif isinstance(action, CleanUp):
         send(services, StepCleanup(**_address(action.attempt), number=action.number), action.delay)
+    elif isinstance(action, Announce):
+        send(services, Notify(run=state.run.id, generation=state.run.generation))
 
 
-def send(services: Services, message: StepRequest | StepOutcome | StepCheck | StepCleanup, delay: float = 0.0, tries: int = 0) -> None:
+def request(services: Services, state: State, step: str, item: int) -> StepRequest:
+    """The request for the item's next attempt: with the variables that the item has, if it has any."""
+    found = engine.current(state, step, item)
+    if found is not None:
+        given = found.variables
+    else:
+        given = Value(inline={}) if runs.is_stopped(state.run) else keep_variables(services, state, step, item)
+    generation = state.run.steps[step].generation
+    return StepRequest(run=state.run.id, step=step, item=item, generation=generation, variables=given)
+
+
+def send(services: Services, message: Message, delay: float = 0.0, tries: int = 0) -> None:
     """Puts a message on its queue, visible after `delay` seconds."""
     services.queues.send(message.queue, encode(message, tries), delay)
 

@@ -13,7 +13,11 @@ import msgspec
 from loadme import app, log
 from loadme.core import bodies
 from loadme.core.messages import Envelope, Message, decode, encode
+from loadme.core.original import TOKEN_PARAMETER
+from loadme.core.poison import MAX_DEQUEUE, Cause, explained, with_cause
+from loadme.core.state import Run
 from loadme.errors import Absent, BadMessage, Rejected, Retryable, RunAbsent, Terminal
+from loadme.handlers import queries
 from loadme.handlers.callback import Call
 from loadme.handlers.give_up import give_up
 from loadme.handlers.queries import LogQuery, Query
@@ -69,6 +73,21 @@ def json(status: int, body: Any, headers: Mapping[str, str] | None = None) -> fu
     return func.HttpResponse(msgspec.json.encode(body), status_code=status, mimetype=JSON, headers=dict(headers or {}))
 
 
+def shown(services: Services, run: Run) -> func.HttpResponse:
+    """The run after something was asked of it."""
+    return json(202, queries.get_run(services, run.id), {"Location": f"/api/runs/{run.id}"})
+
+
+def deleted(is_done: bool) -> func.HttpResponse:
+    """Nothing, or that it takes a while."""
+    return func.HttpResponse(status_code=204) if is_done else json(202, {"status": "deleting"})
+
+
+def body_of(request: func.HttpRequest) -> dict[str, Any]:
+    """The JSON object of a body; an empty body is an empty object. Raises Rejected."""
+    return bodies.json_object(request.get_body(), is_chunked(request))
+
+
 def text(body: str) -> func.HttpResponse:
     """A plain text."""
     return func.HttpResponse(body.encode(errors="replace"), mimetype="text/plain", charset="utf-8")
@@ -102,11 +121,14 @@ def start_of(request: func.HttpRequest) -> Start:
 
 
 def call_of(request: func.HttpRequest) -> Call:
-    """What came to a callback."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    """What came to a callback. A header of any kind counts before a token in the query."""
+    header = request.headers.get("authorization", "")
+    scheme, _, token = header.partition(" ")
+    in_query = request.params.get(TOKEN_PARAMETER, "") if not header else ""
     return Call(
         attempt=request.route_params["attempt"],
-        token=token.strip() if scheme.lower() == "bearer" else "",
+        token=in_query or (token.strip() if scheme.lower() == "bearer" else ""),
+        in_query=bool(in_query),
         body=request.get_body(),
         is_chunked=is_chunked(request),
     )
@@ -137,7 +159,7 @@ def handle(services: Services, message: func.QueueMessage, act: Callable[[Servic
 
     What is not available now makes the message come again later, as a new one, without spending its dequeue count: an outage must never
     turn messages to poison. What can never work ends the item with an explanation. What cannot be read goes to the poison queue at once.
-    Anything else that is raised is a bug: the host tries again, and moves the message to the poison queue after maxDequeueCount tries.
+    Anything else that is raised is a bug: the host tries again; after the last try the message goes to the poison queue with its cause.
     """
     body = message.get_body()
     try:
@@ -151,6 +173,11 @@ def handle(services: Services, message: func.QueueMessage, act: Callable[[Servic
         log.warning("message-without-run", what=kind.__name__, why=str(gone))
     except Retryable as trouble:
         _again(services, envelope, trouble)
+    except Exception as bug:
+        dequeued = message.dequeue_count or 0
+        if dequeued < MAX_DEQUEUE:
+            raise
+        _give_away(services, kind, body, Cause(explained(bug), dequeued))
 
 
 def _act(services: Services, message: Message, act: Callable[[Services, Any], None]) -> None:
@@ -182,3 +209,9 @@ def _again(services: Services, envelope: Envelope, trouble: Retryable) -> None:
 def _poison(services: Services, kind: Any, body: bytes, bad: BadMessage) -> None:
     log.error("poison", queue=kind.queue, why=str(bad))
     services.queues.send(f"{kind.queue}-poison", body.decode(errors="replace"))
+
+
+def _give_away(services: Services, kind: Any, body: bytes, cause: Cause) -> None:
+    """As the host would in a moment, but with the cause. If that cannot be done, the host does it."""
+    log.error("poison", queue=kind.queue, why=cause.why)
+    services.queues.send(f"{kind.queue}-poison", with_cause(body, cause))

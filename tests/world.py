@@ -15,15 +15,17 @@ from typing import Any
 from azure.functions.queue import QueueMessage
 
 from loadme import triggers
+from loadme.core import cloudevents
 from loadme.core.arm import TemplateParameter
-from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, decode
+from loadme.core.messages import Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, decode
 from loadme.core.policies import Policy
 from loadme.core.state import Run
 from loadme.definitions.workflow_files import Catalogue, load
-from loadme.errors import LoadmeError
+from loadme.errors import LoadmeError, Retryable
 from loadme.handlers import callback as callbacks
 from loadme.handlers import queries
 from loadme.handlers.advance_run import advance_run
+from loadme.handlers.announce import notify
 from loadme.handlers.callback import Call
 from loadme.handlers.check_step import check_step
 from loadme.handlers.clean_up import clean_up
@@ -36,6 +38,7 @@ from tests.fakes.arm import FakeArm
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.queues import FakeQueues
 from tests.fakes.tables import FakeTables
+from tests.fakes.webhook import FakeWebhook
 
 SPEC = (
     "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/loadme-management"
@@ -62,8 +65,9 @@ HANDLERS = {
     StepOutcome.queue: advance_run,
     StepCheck.queue: check_step,
     StepCleanup.queue: clean_up,
+    Notify.queue: notify,
 }
-KINDS = {kind.queue: kind for kind in (StepRequest, StepOutcome, StepCheck, StepCleanup)}
+KINDS = {kind.queue: kind for kind in (StepRequest, StepOutcome, StepCheck, StepCleanup, Notify)}
 MAX_DEQUEUE = 10
 VISIBILITY = 30.0
 MANY = 20_000
@@ -93,8 +97,10 @@ class World:
         self.moment = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
         self.random = Random(1)  # noqa: S311 (run ids that repeat)
         self.arm = FakeArm({SPEC: PARAMETERS})
-        self.tables, self.blobs, self.queues = FakeTables(), FakeBlobs(), FakeQueues()
+        self.tables, self.blobs, self.files, self.queues = FakeTables(), FakeBlobs(), FakeBlobs(), FakeQueues()
+        self.webhook = FakeWebhook()
         self.poison: list[str] = []
+        self.events: list[dict[str, Any]] = []
         self.handled = 0
         self._raised = Counter[str]()
         self.services = Services(
@@ -102,8 +108,10 @@ class World:
             catalogue=catalogue(*texts),
             tables=self.tables,
             blobs=self.blobs,
+            files=self.files,
             queues=self.queues,
             arm=self.arm,
+            webhook=self.webhook,
             now=lambda: self.moment,
             random_bytes=self.random.randbytes,
         )
@@ -117,8 +125,18 @@ class World:
         return start(self.services, Start(workflow=workflow, given=variables, key=key))
 
     def deliver(self, body: str, queue: str) -> None:
-        """One message reaches its function."""
+        """One message reaches its function; an event is for others to read."""
+        if queue == cloudevents.QUEUE:
+            self.events.append(json.loads(body))
+            return
         HANDLERS[queue](self.services, decode(body).message)
+
+    def _gently(self, body: str, queue: str) -> None:
+        """As `deliver`; a message that comes too early comes again, as its trigger would see to."""
+        try:
+            self.deliver(body, queue)
+        except Retryable as early:
+            self.queues.send(queue, body, max(1.0, early.after))
 
     def live(self, hours: float) -> None:
         """Whole minutes pass as on Azure: every message through its trigger, and the patrol each minute."""
@@ -130,6 +148,9 @@ class World:
     def _host(self, body: str, queue: str) -> None:
         """One message reaches its trigger; one that raises comes again, and is poison after ten times."""
         self.handled += 1
+        if queue == cloudevents.QUEUE:
+            self.events.append(json.loads(body))
+            return
         assert self.handled < MANY, f"messages multiply: {queue}"
         if queue not in HANDLERS:
             self.poison.append(body)
@@ -143,7 +164,7 @@ class World:
 
     def drain(self, *, within: float = 0.0, keep: tuple[str, ...] = (), deliver: Callable[[str, str], None] | None = None) -> None:
         """Handles every message that is due within so many seconds; time passes as it must. `keep` names queues that are left alone."""
-        deliver = deliver or self.deliver
+        deliver = deliver or self._gently
         until = self.moment + timedelta(seconds=within)
         start_of_wait = self.moment
         while waiting := [one for one in self.queues.sent if one.queue not in keep]:

@@ -85,6 +85,34 @@ class Api:
         body = None if response.status_code == httpx.codes.NOT_MODIFIED else self._object(response)
         return body, response.headers.get("etag", etag)
 
+    def cancel(self, run: str, reason: str | None = None) -> Json:
+        """Stop a run and answer it; refused with 409 once it is over."""
+        return self._json("POST", f"runs/{_quoted(run)}/cancel", json={"reason": reason} if reason else {})
+
+    def resume(self, run: str, step: str | None, variables: Json) -> Json:
+        """Let a run that is over go on, from `step` or from what failed, and answer it; refused with 409 while it runs."""
+        asked = {"from": step, "variables": variables}
+        return self._json("POST", f"runs/{_quoted(run)}/resume", json={name: value for name, value in asked.items() if value})
+
+    def delete(self, run: str) -> str:
+        """Delete a run that is over, with its logs and files: `deleted`, or `deleting` when that goes on for a while."""
+        response = self._send("DELETE", f"runs/{_quoted(run)}")
+        return "deleted" if response.status_code == httpx.codes.NO_CONTENT else "deleting"
+
+    def poison(self) -> Iterator[Json]:
+        """The messages that could not be handled, page by page."""
+        continuation: str | None = None
+        while True:
+            page = self._json("GET", "poison", params={"continuation": continuation} if continuation else {})
+            yield from page.get("messages", ())
+            continuation = page.get("continuation")
+            if not continuation:
+                return
+
+    def replay(self, message: str) -> None:
+        """Send a message that could not be handled once more."""
+        self._send("POST", f"poison/{_quoted(message)}/replay")
+
     def items(self, run: str, step: str) -> list[Json]:
         """The items of a step with their attempts, the first page of them."""
         return list(self._json("GET", f"runs/{_quoted(run)}/steps/{_quoted(step)}/items").get("items", ()))

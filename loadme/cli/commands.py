@@ -11,14 +11,10 @@ from rich.text import Text
 
 from loadme import __version__
 from loadme.cli import logs as step_logs
-from loadme.cli import render, values, words
-from loadme.cli.api import Json
+from loadme.cli import mending, render, values, words
 from loadme.cli.errors import Interrupted
-from loadme.cli.session import Session, answering, connected, emit
-from loadme.cli.watch import watch as watch_run
-
-WATCH = click.option("--watch", is_flag=True, help="Follow the run until it is over; exit code 0 if it succeeded, else 1.")
-RUN = click.argument("run", metavar="RUN")
+from loadme.cli.options import RUN, WATCH
+from loadme.cli.session import Session, answering, connected, emit, typed
 
 
 class Commands(click.Group):
@@ -44,6 +40,7 @@ def loadme() -> None:
       loadme runs --status failed                 what went wrong lately
       loadme show @latest                         the newest run: steps, outputs, error
       loadme logs @latest greet --follow          a step's log as it grows
+      loadme resume @latest --watch               go on from what failed
 
     Without --url the commands talk to the local cloud of this checkout (`make cloud`). For a function app on Azure,
     set LOADME_URL and LOADME_KEY, or give --url and --key.
@@ -113,10 +110,10 @@ def start(session: Session, workflow: str, pairs: tuple[str, ...], file: TextIO 
       loadme start report --idempotency-key 2026-11-22 --json
     """
     given = values.from_file(file.read(), file.name) if file else {}
-    given |= _parsed(session, workflow, pairs)
+    given |= typed(pairs, lambda: session.api.workflow(workflow).get("variables") or {})
     run = session.api.start(workflow, given, idempotency_key)
     if watch:
-        _follow(session, run["id"])
+        session.follow(run["id"])
         return
     session.show(run, lambda: Text(f"started run {run['id']} of {workflow}\nfollow it with: loadme show {run['id']} --watch"))
 
@@ -150,7 +147,7 @@ def show(session: Session, run: str, watch: bool) -> None:
       loadme show 01jd3k9x2m5q8r7t6v4w --json
     """
     if watch:
-        _follow(session, session.run_id(run))
+        session.follow(session.run_id(run))
         return
     found = session.api.run(session.run_id(run))
     session.show(found, lambda: render.whole(found, session.outside.now()))
@@ -194,19 +191,5 @@ def _printer(as_json: bool) -> Callable[[str], None]:
     return say
 
 
-def _parsed(session: Session, workflow: str, pairs: tuple[str, ...]) -> Json:
-    """The `-v` values; the function app is asked for their types only when there are any."""
-    if not pairs:
-        return {}
-    schema = session.api.workflow(workflow).get("variables") or {}
-    return values.parse(pairs, schema, lambda path: Path(path).read_text(encoding="utf-8"))
-
-
-def _follow(session: Session, run_id: str) -> None:
-    """Watch a run to its end. The exit code is the run's."""
-    if not session.as_json:
-        click.echo(f"run {run_id}")
-    run = watch_run(session.api, run_id, session.outside, session.console, quiet=session.as_json)
-    if session.as_json:
-        emit(run)
-    click.get_current_context().exit(0 if run["status"] == "succeeded" else 1)
+for _command in mending.COMMANDS:
+    loadme.add_command(_command)

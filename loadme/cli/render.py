@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,8 @@ from loadme.cli import words
 from loadme.cli.api import Json
 
 NARROW = 60  # columns; below it there is no room for what a step has to say
-FROM_AZURE = ("image", "capacity", "infrastructure", "exit_code", "timed_out")
-WITH_LOG = ("failed", "exit_code", "outputs", "timed_out")
+FROM_AZURE = ("image", "capacity", "infrastructure", "refused", "exit_code", "timed_out")
+WITHOUT_LOG = ("image", "capacity", "infrastructure", "refused", "expression", "quota")
 # What Azure says of every container or every failure, whatever the reason.
 NOISE = re.compile(r"(Pulling|Pulled|Created|Started|Killing|DeploymentFailed): .*|Error|Completed", re.DOTALL)
 
@@ -116,22 +116,46 @@ class _Steps:
         yield table(*headings, rows=(self._row(step)[: len(headings)] for step in self.run.get("steps", ())))
 
     def _row(self, step: Json) -> tuple[str | Text, ...]:
-        return (step["name"], status(step["status"]), words.took(step, self.now), _attempts(step), _told(step))
+        return (step["name"], status(step["status"]), words.took(step, self.now), words.attempts(step), self._told(step))
+
+    def _told(self, step: Json) -> Text:
+        # One line, cut at the terminal's edge: a table that is repainted must not be taller than the screen.
+        return Text(words.told(step, self.now), no_wrap=True, overflow="ellipsis")
 
 
-def _told(step: Json) -> Text:
-    # One line, cut at the terminal's edge: a table that is repainted must not be taller than the screen.
-    return Text(words.progress(step) or words.message(step), no_wrap=True, overflow="ellipsis")
-
-
-def _attempts(step: Json) -> str:
-    return str(step["attempts"]) if step.get("attempts") else ""
+def poison(kept: Sequence[Json], now: datetime) -> RenderableType:
+    """The table of `loadme replay`."""
+    if not kept:
+        return Text("no message is kept: all of them could be handled")
+    rows = [
+        (
+            str(one["id"]),
+            str(one.get("queue") or ""),
+            words.clock(one.get("kept_at"), now),
+            one.get("run") or "",
+            one.get("step") or "",
+            str(one.get("dequeued") or ""),
+            words.line(one.get("why") or ""),
+        )
+        for one in kept
+    ]
+    return table("id", "queue", "kept", "run", "step", "tries", "why", rows=rows)
 
 
 def head(run: Json, now: datetime) -> RenderableType:
     """The line above the steps."""
     since = f"  {words.took(run, now, 'created_at')}"
-    return Text.assemble("run ", (run["id"], "bold"), f" of {run['workflow']}  ", status(run["status"]), (since, "dim"))
+    told = Text.assemble("run ", (run["id"], "bold"), f" of {run['workflow']}  ", status(run["status"]), (since, "dim"))
+    if run.get("resumes"):
+        told.append("  resumed once" if run["resumes"] == 1 else f"  resumed {run['resumes']} times", style="dim")
+    if run.get("cancel") and run["status"] == "running":
+        told.append(f"  is being cancelled{_reason(run)}", style="yellow")
+    return told
+
+
+def _reason(run: Json) -> str:
+    reason = words.line((run.get("cancel") or {}).get("reason") or "")
+    return f": {reason}" if reason else ""
 
 
 def whole(run: Json, now: datetime) -> RenderableType:
@@ -155,6 +179,8 @@ def named(title: str, values: Json | None) -> list[RenderableType]:
 def explained(run: Json) -> list[RenderableType]:
     """A failure: what failed, why, the details (whose words they are), the log's last lines, what to do, where the rest is."""
     error = run.get("error")
+    if run["status"] == "cancelled":
+        return [Text(f"the run was cancelled{_reason(run)}", style="yellow"), Text(f"  go on with it: loadme resume {run['id']}")]
     if not error:
         return []
     step = error.get("step")
@@ -165,8 +191,9 @@ def explained(run: Json) -> list[RenderableType]:
     lines += ["  the log's last lines:"] if error.get("log") else []
     lines += [f"    | {words.clean(text)}" for text in error.get("log") or ()]
     lines += [f"  what to do: {error['hint']}"] if error.get("hint") else []
-    has_log = error.get("log") or error.get("kind") in WITH_LOG
+    has_log = error.get("log") or error.get("kind") not in WITHOUT_LOG
     lines += [f"  the whole log: loadme logs {run['id']} {step}"] if step and has_log else []
+    lines += [f"  once it is mended: loadme resume {run['id']}"] if run["status"] == "failed" else []
     return [Text(f"{what}: {words.clean(str(error.get('message') or ''))}", style="red"), *map(Text, lines)]
 
 

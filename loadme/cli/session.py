@@ -7,16 +7,18 @@ import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console, RenderableType
 
-from loadme.cli import render
-from loadme.cli.api import Api
+from loadme.cli import render, values
+from loadme.cli.api import Api, Json
 from loadme.cli.errors import Trouble
 from loadme.cli.outside import Outside
 from loadme.cli.target import find
+from loadme.cli.watch import watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,24 @@ class Session:
             emit(machine)
         else:
             self.console.print(people())
+
+    def say(self, text: str) -> None:
+        """Print a line for people as it happens; `--json` has one document at the end instead."""
+        if not self.as_json:
+            click.echo(text)
+
+    def follow(self, run: str) -> None:
+        """Watch a run to its end. The exit code is the run's."""
+        self.say(f"run {run}")
+        ended = watch(self.api, run, self.outside, self.console, quiet=self.as_json)
+        if self.as_json:
+            emit(ended)
+        click.get_current_context().exit(0 if ended["status"] == "succeeded" else 1)
+
+
+def typed(pairs: tuple[str, ...], schema: Callable[[], Json]) -> Json:
+    """`NAME=VALUE` pairs as values; the JSON Schema of their types is asked for only when there are any."""
+    return values.parse(pairs, schema(), lambda path: Path(path).read_text(encoding="utf-8")) if pairs else {}
 
 
 def emit(thing: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from loadme.cli.api import Json
 ENDED = ("succeeded", "failed", "cancelled")
 STEP_ENDED = (*ENDED, "skipped")
 GLYPHS = {"pending": "·", "running": "●", "succeeded": "✓", "failed": "✗", "skipped": "–", "cancelled": "⊘"}
+NO_NEWS = ("pending", 0, "", "", None)
 STYLES = {"pending": "dim", "running": "cyan", "succeeded": "green", "failed": "red", "skipped": "dim", "cancelled": "yellow"}
 
 
@@ -40,6 +42,20 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def whole(seconds: float) -> str:
+    """`30 s`, `2 min 03 s`: for what is to come, which nobody knows to a tenth of a second."""
+    return f"{math.ceil(seconds)} s" if seconds <= 59 else duration(max(seconds, 60.0))
+
+
+def soon(text: str | None, now: datetime) -> str:
+    """A time to come, as `12:40`, with its day if that is another one; nothing once it has passed."""
+    at = moment(text)
+    if at is None or at <= now:
+        return ""
+    local = at.astimezone(now.tzinfo)
+    return local.strftime("%H:%M" if local.date() == now.date() else "%Y-%m-%d %H:%M")
 
 
 def value(thing: Any) -> str:
@@ -76,23 +92,64 @@ def message(step: Json) -> str:
     return ", ".join(f"{name}={line(value(thing), 40)}" for name, thing in (step.get("outputs") or {}).items())
 
 
+def told(step: Json, now: datetime) -> str:
+    """The most that one line can say of a step: what it waits for, how far it is, or how it ended."""
+    return waiting(step, now) or retry(step, now) or progress(step) or message(step)
+
+
+def waiting(step: Json, now: datetime) -> str:
+    """`waiting for quota, probably until 12:40`; nothing for a step that waits for nothing. Older apps answer with a text alone."""
+    given = step.get("waiting")
+    if not given or step.get("status") in STEP_ENDED:
+        return ""
+    why, estimate = (given, None) if isinstance(given, str) else (given.get("why") or "", given.get("estimate"))
+    until = soon(estimate, now)
+    what = "for quota" if why == "quota" else f"for its launch: {line(why)}"
+    return f"waiting {what}" + (f", probably until {until}" if until else "")
+
+
+def retry(step: Json, now: datetime) -> str:
+    """`again in 30 s after: exit code 3`; nothing when no other attempt follows."""
+    given = step.get("retry")
+    if not given or step.get("status") in STEP_ENDED:
+        return ""
+    at = moment(given.get("at"))
+    left = (at - now).total_seconds() if at else 0.0
+    when = f" in {whole(left)}" if left > 0 else ""
+    where = f" in {given['location']}" if given.get("location") else ""
+    kind, _, message = (given.get("why") or "").partition(": ")
+    return f"again{when}{where} after: {line(message or kind)}"
+
+
+def attempts(step: Json) -> str:
+    """`2 of 3`; the number alone where Azure's own failures, which do not count, have made it larger, and where there is one try."""
+    made, most = step.get("attempts") or 0, step.get("max_attempts") or 0
+    return "" if not made else f"{made} of {most}" if most > 1 and made <= most else str(made)
+
+
 def change(step: Json, now: datetime) -> str:
     """What a step is doing now, on one line: `split failed in 1.2 s: exit code 3`."""
     words = [step["name"], step["status"]]
     if step["status"] in STEP_ENDED and step.get("started_at"):
         words.append(f"in {took(step, now)}")
-    if (step.get("attempts") or 1) > 1:
-        words.append(f"(attempt {step['attempts']})")
-    told = progress(step) or message(step)
-    return " ".join(words) + (f": {told}" if told else "")
+    if (step.get("attempts") or 1) > 1 or (step.get("retry") and step.get("attempts")):
+        words.append(f"(attempt {attempts(step)})")
+    more = told(step, now)
+    return " ".join(words) + (f": {more}" if more else "")
 
 
 def changes(before: Json | None, after: Json, now: datetime) -> list[str]:
     """A line for each step that is not as it was; a step that still waits for its turn is no news."""
     old = {step["name"]: _shown(step) for step in (before or {}).get("steps", ())}
-    return [change(step, now) for step in after.get("steps", ()) if _shown(step) != old.get(step["name"], ("pending", 0, ""))]
+    return [change(step, now) for step in after.get("steps", ()) if _shown(step) != old.get(step["name"], NO_NEWS)]
 
 
-def _shown(step: Json) -> tuple[str, int, str]:
-    attempts = step.get("attempts") or 0
-    return step["status"], attempts if attempts > 1 else 0, progress(step)
+def _shown(step: Json) -> tuple[Any, ...]:
+    """What of a step makes a line of its own when it changes; an estimate that moves does not."""
+    made = step.get("attempts") or 0
+    if step["status"] in STEP_ENDED:
+        return step["status"], made if made > 1 else 0, "", "", None
+    given = step.get("waiting") or ""
+    why = given if isinstance(given, str) else given.get("why")
+    again = step.get("retry") or {}
+    return step["status"], made if made > 1 else 0, progress(step), why, (again.get("attempt"), again.get("why")) if again else None

@@ -6,13 +6,15 @@ The same stored item always gives the same request. A repeated PUT with another 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-from loadme.core import tokens
+from loadme.core import ids, original, registry, template, tokens
+from loadme.core.arm import RegistryCredentials, TemplateParameter
+from loadme.core.ids import AttemptId
 from loadme.core.state import Item, Run
 from loadme.core.template import GroupRequest
 from loadme.definitions import durations, expressions, graph, variables
@@ -20,6 +22,8 @@ from loadme.definitions.definition import Step, Workflow
 from loadme.settings import Settings
 
 Context = Mapping[str, Any]
+APP = "loadme-app"
+"""The tag that names the function app."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -28,6 +32,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     image: str
     command: tuple[str, ...]
     env: dict[str, str]
+    parameters: dict[str, Any] = {}
 
 
 def context(run: Run, given: Mapping[str, Any], outputs: Mapping[str, Mapping[str, Any]]) -> Context:
@@ -44,7 +49,9 @@ def run_context(run: str, workflow: str, created_at: datetime, scheduled_at: dat
 def steps_read(workflow: Workflow, name: str) -> tuple[str, ...]:
     """The steps whose outputs this one's expressions read. All its ancestors, if it names one only at run time."""
     step = workflow.steps[name]
-    texts = (step.image, *step.command, *workflow.defaults.env.values(), *step.env.values(), step.condition or "")
+    own = workflow.template(step)
+    parameters = (value for value in own.parameters.values() if isinstance(value, str)) if own else ()
+    texts = (step.image, *step.command, *workflow.defaults.env.values(), *step.env.values(), *parameters, step.condition or "")
     found = [expressions.references(text) for text in texts]
     named = frozenset[str]().union(*(one.steps for one in found))
     return tuple(other for other in graph.ancestors(workflow, name) if other in named or any(one.any_step for one in found))
@@ -56,13 +63,33 @@ def is_wanted(step: Step, seen: Context) -> bool:
 
 
 def asked(workflow: Workflow, step: Step, seen: Context) -> Asked:
-    """The step's image, command and own environment. Raises ExpressionFailed."""
+    """The step's image, command, own environment and parameters of its template. Raises ExpressionFailed."""
     env = {**workflow.defaults.env, **step.env}
+    given = own.parameters if (own := workflow.template(step)) else {}
     return Asked(
         image=expressions.render_text(step.image, seen),
         command=tuple(expressions.render_text(part, seen) for part in step.command),
         env={name: expressions.render_text(value, seen) for name, value in env.items()},
+        # Only whole values: an expression within a list or an object is refused when the workflow is read.
+        parameters={name: expressions.render(value, seen) if isinstance(value, str) else value for name, value in given.items()},
     )
+
+
+def template_spec(settings: Settings, workflow: Workflow, step: Step) -> str:
+    """The resource id of the template spec version that the step's container group is deployed from."""
+    own = workflow.template(step)
+    return own.spec if own else settings.template_spec
+
+
+def fill_template(
+    settings: Settings, declared: Iterable[TemplateParameter], request: GroupRequest, fetch: Callable[[str], RegistryCredentials]
+) -> dict[str, Any]:
+    """The template's parameters; `fetch` is asked for the registry's credentials only if the template wants them.
+
+    They hold secrets: they are for ARM alone. Raises Terminal when template and step do not fit, and what `fetch` raises.
+    """
+    parameters = tuple(declared)
+    return template.fill(parameters, request, registry.credentials(parameters, request, settings.registry, fetch))
 
 
 def group_request(settings: Settings, workflow: Workflow, run: Run, item: Item, values: Mapping[str, Any], wanted: Asked) -> GroupRequest:
@@ -70,21 +97,24 @@ def group_request(settings: Settings, workflow: Workflow, run: Run, item: Item, 
     step = workflow.steps[item.step]
     return GroupRequest(
         name=item.attempt.group,
-        location=settings.location,
+        location=item.attempt.location or settings.location,
         image=wanted.image,
         command=wanted.command,
         cpu=workflow.cpu(step),
         memory=workflow.memory(step),
         plain={**variables.environment(values, settings.variable_prefix), **wanted.env, **_own(settings, workflow, run, item)},
-        secure={"LOADME_CALLBACK_TOKEN": tokens.sign(settings.token_keys, item.attempt.group, item.attempt.expires_at)},
+        secure=_secret(settings, workflow, item),
         identity=settings.container_identity,
-        tags=tags(run, item),
+        tags=tags(settings, run, item),
+        parameters=wanted.parameters,
+        must_locate=bool(workflow.locations(step)),
     )
 
 
-def tags(run: Run, item: Item) -> dict[str, str]:
-    """What tells a container group of ours from all others."""
+def tags(settings: Settings, run: Run, item: Item) -> dict[str, str]:
+    """What tells a container group of ours from all others, and from those of another app that shares the resource group."""
     return {
+        APP: settings.app,
         "loadme-run": run.id,
         "loadme-workflow": run.workflow,
         "loadme-step": item.step,
@@ -93,10 +123,32 @@ def tags(run: Run, item: Item) -> dict[str, str]:
     }
 
 
+def tagged(tags: Mapping[str, str]) -> AttemptId | None:
+    """The attempt that a container group's tags name, if they name one."""
+    return ids.parse_attempt("-".join(["lm", *(tags.get(f"loadme-{name}", "") for name in ("run", "step", "item", "attempt"))]))
+
+
+def _callback_url(settings: Settings, item: Item) -> str:
+    return f"{settings.public_url}/api/callback/{item.attempt.group}"
+
+
+def _secret(settings: Settings, workflow: Workflow, item: Item) -> dict[str, str]:
+    """The attempt's token; under `callback: url` in the original's manner as well.
+
+    Not instead: it is the same token, so nothing more is given away, and only with a header can such a container also report progress
+    or a failure and read the variables that are too large for its environment.
+    """
+    token = tokens.sign(settings.token_keys, item.attempt.group, item.attempt.expires_at)
+    secret = {"LOADME_CALLBACK_TOKEN": token}
+    if workflow.callback(workflow.steps[item.step]) == "url":
+        secret[settings.variable_prefix + original.NEXT_STAGE] = original.next_stage_url(_callback_url(settings, item), token)
+    return secret
+
+
 def _own(settings: Settings, workflow: Workflow, run: Run, item: Item) -> dict[str, str]:
     timeout = durations.seconds(workflow.timeout(workflow.steps[item.step]))
     own = {
-        "LOADME_CALLBACK_URL": f"{settings.public_url}/api/callback/{item.attempt.group}",
+        "LOADME_CALLBACK_URL": _callback_url(settings, item),
         "LOADME_RUN_ID": run.id,
         "LOADME_WORKFLOW": run.workflow,
         "LOADME_STEP": item.step,

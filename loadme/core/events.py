@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loadme.core.ids import AttemptId
-from loadme.core.state import Outcome, Progress, Value
+from loadme.core.state import Error, Outcome, Progress, Value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """A handler takes it upon itself to deploy the item's first attempt (or to do it again, when whoever did before is surely dead)."""
+    """A handler takes it upon itself to deploy the item's attempt, or its next one (or again, when whoever did before is surely dead)."""
 
     step: str
     item: int
     variables: Value
     timeout: float
     claim: str
+    location: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +28,20 @@ class Release:
     attempt: AttemptId
     why: str
     after: float
+    slot: datetime | None = None
+    estimate: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Somebody says how an attempt ended. The first to say so is believed."""
+    """Somebody says how an attempt ended. The first to say so is believed.
+
+    `chance`, from 0 to 1, is the part of the delay that full jitter takes if another attempt follows.
+    """
 
     attempt: AttemptId
     outcome: Outcome
+    chance: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +96,56 @@ class Cleaned:
     attempt: AttemptId
 
 
-Event = Launch | Decline | Release | Report | Checked | Progressed | Apply | CleanupTried | Cleaned
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """Somebody wants the run to stop."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume:
+    """Somebody wants a run that is over to go on: from the step `start`, or from all that failed; perhaps with other variables."""
+
+    start: str = ""
+    variables: Value | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poisoned:
+    """A message about the item was given up by the host: something unforeseen happened each time it was handled."""
+
+    step: str
+    item: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fail:
+    """The run cannot go on, whatever its steps say."""
+
+    error: Error
+
+
+@dataclass(frozen=True)
+class Announced:
+    """The run's end was told, the one of this generation."""
+
+    generation: int
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Nothing of the run is left to be done."""
+
+
+@dataclass(frozen=True)
+class Purge:
+    """The run, which is over, is to be deleted with all that belongs to it."""
+
+
+RunEvent = Cancel | Resume | Fail | Announced | Closed | Purge
+ItemEvent = Launch | Decline | Release | Report | Checked | Progressed | CleanupTried | Cleaned | Poisoned
+Event = RunEvent | ItemEvent | Apply
 
 
 @dataclass(frozen=True)
@@ -132,4 +188,9 @@ class CloseRun:
     """Show the run's end in the listing of runs."""
 
 
-Action = RequestStep | Check | Advance | CleanUp | CloseRun
+@dataclass(frozen=True)
+class Announce:
+    """Tell the run's end."""
+
+
+Action = RequestStep | Check | Advance | CleanUp | CloseRun | Announce

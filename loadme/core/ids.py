@@ -6,9 +6,10 @@ An attempt id is `lm-{run}-{step}-{item}-{attempt}`: at most 62 characters where
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -46,6 +47,17 @@ def is_run_id(text: str) -> bool:
 def new_run_id(now: datetime, random_bytes: Callable[[int], bytes]) -> str:
     """A new run id; `random_bytes(n)` gives n random bytes (`os.urandom`)."""
     return base32(int(now.timestamp() * 1000), 10) + base32(int.from_bytes(random_bytes(8), "big"), 10)
+
+
+def created_at(run: str) -> datetime:
+    """When the run of this id was made."""
+    digits = functools.reduce(lambda number, digit: number * 32 + ALPHABET.index(digit), run[:10], 0)
+    return datetime.fromtimestamp(digits / 1000, UTC)
+
+
+def earliest(moment: datetime) -> str:
+    """The smallest run id of that moment: ids below it are of older runs."""
+    return base32(int(moment.timestamp() * 1000), 10) + "0" * 10
 
 
 def base32(number: int, length: int) -> str:

@@ -1,4 +1,4 @@
-"""The messages on the four queues, and how they are written.
+"""The messages on loadme's queues, and how they are written.
 
 A message is `{"loadme": {"version": 1, "tries": 0, "message": {"type": …, …}}}`. The one key around it all is there because the
 Functions host lets a body's top-level keys overwrite the trigger's own metadata. A field that is added gets a default, so that a
@@ -7,7 +7,7 @@ message sent before an upgrade still decodes after it; a version this code does 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 from msgspec import Struct
@@ -20,12 +20,13 @@ VERSION = 1
 
 
 class StepRequest(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
-    """Launch this attempt with these variables."""
+    """Launch the item's next attempt with these variables; `generation` is the step's, which a resume of the run counts up."""
 
     queue: ClassVar[str] = "loadme-steps"
     run: str
     step: str
     item: int = 0
+    generation: int = 0
     variables: Value
 
 
@@ -62,7 +63,19 @@ class StepCleanup(Struct, frozen=True, kw_only=True, tag_field="type", tag=True,
     number: int = 1
 
 
-Message = StepRequest | StepOutcome | StepCheck | StepCleanup
+class Notify(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
+    """Tell the world how the run ended, or (with `step`) how an item of it did: by the queue of events, or by the operator's webhook."""
+
+    queue: ClassVar[str] = "loadme-notify"
+    run: str
+    generation: int = 0
+    step: str = ""
+    item: int = 0
+    to: Literal["queue", "webhook"] = "queue"
+
+
+StepMessage = StepRequest | StepOutcome | StepCheck | StepCleanup
+Message = StepMessage | Notify
 
 
 class Envelope(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from loadme.core.state import Attempt
+from loadme.core.state import Attempt, Item
 
 START_ALLOWANCE = 30 * 60.0
 """From the launch to the container's own start; ACI itself gives up provisioning after 30 minutes."""
@@ -28,17 +28,30 @@ UNREADABLE = 60.0
 """How long after its end a container's log may be out of reach before its exit code alone is believed."""
 
 
-OVERDUE = timedelta(minutes=2)
-"""A message that is this late was lost."""
-
-
 class Policy(Struct, frozen=True, kw_only=True):
-    """Checks come after `check_first`, then after twice as long, up to `check_max`. A PUT comes within `function_timeout` (host.json)."""
+    """Checks come after `check_first`, then after twice as long, up to `check_max`. A PUT comes within `function_timeout` (host.json).
+
+    A message that is `overdue` was lost. After `leak` the next attempt no longer waits for the last one's container group to be gone: its
+    token is worth nothing any more. The patrol looks at the same run every `patrol_period`: longer than anything takes that goes as it
+    should. Every `sweep_period` it looks for what nobody remembers.
+    """
 
     check_first: float = 15.0
     check_max: float = 120.0
     function_timeout: float = 120.0
     start_allowance: float = START_ALLOWANCE
+    overdue: float = 120.0
+    leak: float = 600.0
+    patrol_period: float = 300.0
+    sweep_period: float = 600.0
+
+    def is_lost(self, expected: datetime, now: datetime) -> bool:
+        """Whether what was expected then must have been lost."""
+        return now > expected + timedelta(seconds=self.overdue)
+
+    def is_leaked(self, attempt: Attempt, now: datetime) -> bool:
+        """Whether the attempt's container group could not be deleted for so long that nothing waits for it any more."""
+        return attempt.cleanup == "wanted" and attempt.ended_at is not None and now > attempt.ended_at + timedelta(seconds=self.leak)
 
     def check_delay(self, number: int) -> float:
         """The delay before check `number` (from 1): 15 s, 30 s, then doubling up to two minutes."""
@@ -58,8 +71,13 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     def is_launching(self, attempt: Attempt, now: datetime) -> bool:
         """Whether somebody is about to PUT, or a request to do so is on its way."""
-        is_waiting = attempt.due_at is not None and now < attempt.due_at + OVERDUE
+        is_waiting = attempt.due_at is not None and not self.is_lost(attempt.due_at, now)
         return is_waiting or self.is_claimed(attempt.claimed_at, now)
+
+    def is_free(self, item: Item, now: datetime) -> bool:
+        """Whether another attempt may start: the last one's container group is gone, or fenced for so long that it counts as leaked."""
+        attempt = item.attempt
+        return not attempt.group or attempt.cleanup == "done" or self.is_leaked(attempt, now)
 
     def deadline(self, launched_at: datetime, timeout: float) -> datetime:
         """When the attempt is over at the latest."""

@@ -6,6 +6,9 @@ Attempt  launching -> running -> succeeded | failed | timed_out | cancelled,  la
          (an item whose step's `if` is false, or whose definition cannot be rendered, has an outcome without an attempt being launched)
 Cleanup  none -> wanted -> done, independent of how the attempt ended
 
+An item has one attempt at a time; those before it are in `past`, until they are cleaned up and many have come after them. A resumed run
+gives the steps that run again a new `generation`; an item of an older one is as good as none.
+
 Values that are frozen: the engine makes new ones. Every type has a default for each field that was added later, so that old rows still
 decode.
 """
@@ -16,6 +19,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from loadme.core.ids import AttemptId
 
@@ -26,6 +30,8 @@ OutcomeStatus = Literal["succeeded", "failed", "timed_out", "cancelled", "skippe
 Cleanup = Literal["none", "wanted", "done"]
 
 OPEN_STEP = ("pending", "started")
+MOST_PAST = 20
+"""Attempts that an item remembers besides its current one: its row has a limit."""
 
 
 class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,17 +77,22 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One try.
 
     `claim` and `claimed_at` say which handler took it upon itself to deploy, and when; both are empty once it gave that up, and `waiting`
-    and `due_at` say why and until when. `is_deployed` is set once ARM was seen to know of it. `checks` and `cleanups` count what is done.
+    and `due_at` say why and until when; `slot` is the place among the creates of its location that the quota gave it, `estimate` when it
+    will probably start. `is_deployed` is set once ARM was seen to know of it. `checks` and `cleanups` count what is done. `is_leaked` if
+    the next attempt no longer waited for its container group to go.
     """
 
     number: int = 1
     status: AttemptStatus = "launching"
     group: str = ""
+    location: str = ""
     launched_at: datetime
     claim: str = ""
     claimed_at: datetime | None = None
     waiting: str = ""
     due_at: datetime | None = None
+    slot: datetime | None = None
+    estimate: datetime | None = None
     tries: int = 0
     is_deployed: bool = False
     expires_at: datetime
@@ -92,19 +103,43 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cleanup: Cleanup = "none"
     cleanups: int = 0
     cleanup_at: datetime | None = None
+    is_leaked: bool = False
     progress: Progress | None = None
 
 
+class Past(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt that another one has replaced, and its outcome."""
+
+    attempt: Attempt
+    outcome: Outcome
+
+
+class NextTry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That another attempt follows: not before `at`, and not before the last one's container group is gone. `why` it does."""
+
+    at: datetime
+    why: str = ""
+
+
 class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One item of a step: its variables as they were given to it, its attempt, and the one outcome that was accepted."""
+    """One item of a step: its variables as they were given to it, its current attempt and how that ended.
+
+    With a `retry` another attempt follows; without one the outcome is the item's own, and final. `spent` counts the failures of this
+    generation by the budget that they were charged to. `poisoned` counts the messages about it that could not be handled.
+    """
 
     version: int = 1
     run: str
     step: str
     item: int = 0
+    generation: int = 0
     variables: Value
     attempt: Attempt
     outcome: Outcome | None = None
+    retry: NextTry | None = None
+    spent: dict[str, int] = {}
+    past: tuple[Past, ...] = ()
+    poisoned: int = 0
     applied: bool = False
 
     @property
@@ -113,32 +148,73 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return AttemptId(self.run, self.step, self.item, self.attempt.number)
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has an outcome that is final."""
+        return self.outcome is not None and self.retry is None
+
+    @property
     def is_open(self) -> bool:
         """Whether something is still to be done for it."""
-        return self.outcome is None or not self.applied or self.attempt.cleanup == "wanted"
+        return not self.is_over or not self.applied or any(one.cleanup == "wanted" for one in self.attempts)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All that are remembered, oldest first."""
+        return (*(one.attempt for one in self.past), self.attempt)
+
+    def numbered(self, number: int) -> tuple[Attempt, Outcome | None] | None:
+        """The attempt of this number and its outcome; None if it is not remembered."""
+        if number == self.attempt.number:
+            return self.attempt, self.outcome
+        return next(((one.attempt, one.outcome) for one in self.past if one.attempt.number == number), None)
+
+    def with_attempt(self, attempt: Attempt) -> Item:
+        """The item with this attempt in the place of the one of the same number."""
+        if attempt.number == self.attempt.number:
+            return replace(self, attempt=attempt)
+        past = tuple(replace(one, attempt=attempt) if one.attempt.number == attempt.number else one for one in self.past)
+        return replace(self, past=past)
 
 
 class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A step within its run."""
+    """A step within its run. `generation` counts the resumes that have made it run again."""
 
     status: StepStatus = "pending"
+    generation: int = 0
     started_at: datetime | None = None
     ended_at: datetime | None = None
     outputs: Value | None = None
     error: Error | None = None
 
 
+class Cancellation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That somebody wants the run to stop."""
+
+    at: datetime
+    reason: str = ""
+
+
 class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A run: the compact state of its steps. `definition` is the SHA-256 of the definition it started with."""
+    """A run: the compact state of its steps. `definition` is the SHA-256 of the definition it started with.
+
+    `generation` counts its resumes. `announced` once its end was told, `closed` counts how often it was found that nothing of it is left
+    to be done, `purged_at` is when it began to be deleted. `key` is the partition of its idempotency key.
+    """
 
     version: int = 1
     id: str
     workflow: str
     definition: str
     status: RunStatus = "running"
+    generation: int = 0
     created_at: datetime
     scheduled_at: datetime | None = None
     ended_at: datetime | None = None
     variables: Value
     steps: dict[str, StepState]
     error: Error | None = None
+    cancel: Cancellation | None = None
+    announced: bool = False
+    closed: int = 0
+    purged_at: datetime | None = None
+    key: str = ""

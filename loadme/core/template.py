@@ -1,4 +1,7 @@
-"""Filling the parameters that a template spec declares with what an attempt needs."""
+"""Filling the parameters that a template spec declares with what an attempt needs.
+
+A parameter is known by its name, whatever its case, in today's spelling (that of `templates/container-group.json`) or the original's.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,40 @@ from typing import Any
 
 from msgspec import Struct
 
-from loadme.core.arm import TemplateParameter
+from loadme.core.arm import RegistryCredentials, TemplateParameter
+from loadme.definitions.definition import Defaults
 from loadme.errors import Terminal
 
-AZURE_REGISTRY = re.compile(r"^([a-z0-9-]+\.azurecr\.(?:io|cn|us))/")
+AZURE_REGISTRY = re.compile(r"^([a-z0-9-]+\.azurecr\.(?:io|cn|us))/", re.IGNORECASE)
+BAD_TEMPLATE = "TemplateParameter"
+PLAIN_ENVIRONMENT = "environmentvariables"
+SERVER = "imageregistrycredentialsserver"
+USERNAME = "imageregistrycredentialsusername"
+PASSWORD = "imageregistrycredentialspassword"  # noqa: S105 (the name of it)
+STANDARD = Defaults()
+
+SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "name": ("name", "containername"),
+    "location": ("location",),
+    "image": ("image", "imagename"),
+    "command": ("command",),
+    "cpu": ("cpu",),
+    "memory": ("memory", "memoryingb"),
+    "environment": ("environment", PLAIN_ENVIRONMENT),
+    "identity": ("identity", "usermsiresourceid"),
+    "registryServer": ("registryserver", SERVER),
+    "registry's user": (USERNAME,),
+    "registry's password": (PASSWORD,),
+    "tags": ("tags",),
+}
+KNOWN = frozenset(name for names in SPELLINGS.values() for name in names)
 
 
 class GroupRequest(Struct, frozen=True, kw_only=True):
-    """What the container group of an attempt is made of; `memory` in GB. `plain` and `secure` are its environment."""
+    """What the container group of an attempt is made of; `memory` in GB. `plain` and `secure` are its environment.
+
+    `parameters` are the step's own for its template; `must_locate` says that the step names the location, and the group's own will not do.
+    """
 
     name: str
     location: str
@@ -27,6 +56,8 @@ class GroupRequest(Struct, frozen=True, kw_only=True):
     secure: Mapping[str, str]
     identity: str
     tags: Mapping[str, str]
+    parameters: Mapping[str, Any] = {}
+    must_locate: bool = False
 
     @property
     def registry_server(self) -> str:
@@ -35,48 +66,110 @@ class GroupRequest(Struct, frozen=True, kw_only=True):
         return match[1] if match and self.identity else ""
 
 
-def fill(declared: Iterable[TemplateParameter], request: GroupRequest) -> dict[str, Any]:
-    """The value of each declared parameter, by its name whatever its case. One with a default that loadme does not know keeps its default.
+def fill(declared: Iterable[TemplateParameter], request: GroupRequest, credentials: RegistryCredentials | None = None) -> dict[str, Any]:
+    """The value of each declared parameter; one that nothing fills keeps its default.
 
-    Raises Terminal, before anything is deployed, for a parameter that nothing fills and for a need that no parameter can express.
+    Raises Terminal, before anything is deployed, for a parameter that nothing fills and has no default, for a need that no parameter can
+    express, for a secret that would stay readable, and for a parameter of the step that is loadme's or that the template does not have.
     """
-    known = _values(request)
     parameters = tuple(declared)
     names = {parameter.name.lower() for parameter in parameters}
-    unfilled = [parameter.name for parameter in parameters if parameter.name.lower() not in known and not parameter.has_default]
-    if unfilled:
-        raise Terminal(
-            f"the template spec asks for the parameter {unfilled[0]!r}, which loadme does not know and which has no default: "
-            "give it a default, or rename it to one of " + ", ".join(sorted(known)),
-            code="TemplateParameter",
-        )
-    lost = [need for need in _needs(request) if need not in names]
-    if lost:
-        message = f"the template spec has no parameter {lost[0]!r}, which this step needs: add it to the template"
-        raise Terminal(message, code="TemplateParameter")
-    readable = [one.name for one in parameters if one.name.lower() == "environment" and one.type.lower() != "secureobject"]
-    if readable:
-        message = f"the template spec's parameter {readable[0]!r} must be a secureObject: it holds a token, and would stay readable"
-        raise Terminal(message, code="TemplateParameter")
-    return {parameter.name: known[parameter.name.lower()] for parameter in parameters if parameter.name.lower() in known}
+    _check_own(request, names)
+    values = _values(request, credentials) | {name.lower(): value for name, value in request.parameters.items()}
+    for parameter in parameters:
+        _check_filled(parameter, values)
+    _check_needs(request, names, credentials)
+    filled = {parameter.name: parameter for parameter in parameters if parameter.name.lower() in values}
+    return {name: _typed(parameter, values[name.lower()], request) for name, parameter in filled.items()}
 
 
-def _needs(request: GroupRequest) -> tuple[str, ...]:
-    """What the template must be able to express; without `name` and `tags` a container group could not be found again."""
-    asked = {"command": request.command, "identity": request.identity, "registryserver": request.registry_server}
-    return ("name", "image", "environment", "cpu", "memory", "tags", *(need for need, value in asked.items() if value))
+def _check_own(request: GroupRequest, names: set[str]) -> None:
+    for name in request.parameters:
+        if name.lower() in KNOWN:
+            raise _bad(
+                f"`template.parameters` gives {name!r}, which loadme fills by itself: take it out, and say it in the step's own keys"
+            )
+        if name.lower() not in names:
+            raise _bad(f"`template.parameters` gives {name!r}, which the template spec does not declare: correct the name, or take it out")
 
 
-def _values(request: GroupRequest) -> dict[str, Any]:
-    return {
+def _check_filled(parameter: TemplateParameter, values: Mapping[str, Any]) -> None:
+    name = parameter.name.lower()
+    if name in values or parameter.has_default:
+        return
+    if name in SPELLINGS["identity"]:
+        raise _bad(f"the template spec asks for an identity ({parameter.name!r}), and LOADME_CONTAINER_IDENTITY is not set: set it")
+    if name == SERVER:
+        raise _bad(f"the template spec asks for the image's registry ({parameter.name!r}), and the image is of no Azure registry")
+    raise _bad(
+        f"the template spec asks for the parameter {parameter.name!r}, which loadme does not know and which has no default: "
+        "give it a default, or a value in `template.parameters`, or rename it to one of " + ", ".join(sorted(KNOWN))
+    )
+
+
+def _check_needs(request: GroupRequest, names: set[str], credentials: RegistryCredentials | None) -> None:
+    for need, why in _needs(request, credentials).items():
+        if not names.intersection(SPELLINGS[need]):
+            raise _bad(f"the template spec has no parameter {need!r}, which this step needs for {why}: add it to the template")
+
+
+def _needs(request: GroupRequest, credentials: RegistryCredentials | None) -> dict[str, str]:
+    """What the template must be able to express, and what for. Without cores or memory in it a container has what the template says."""
+    asked = {
+        "location": ("its `locations`", request.must_locate),
+        "command": ("its `command`", request.command),
+        "cpu": (f"its `cpu` of {request.cpu:g}", request.cpu != STANDARD.cpu),
+        "memory": (f"its `memory` of {request.memory:g} GB", request.memory != STANDARD.memory),
+        "identity": ("the identity in LOADME_CONTAINER_IDENTITY", request.identity),
+        "registryServer": ("an image that the identity pulls", request.registry_server and not credentials),
+    }
+    always = {"name": "finding its container group again", "image": "its `image`", "environment": "its variables"}
+    return always | {need: why for need, (why, is_asked) in asked.items() if is_asked}
+
+
+def _values(request: GroupRequest, credentials: RegistryCredentials | None) -> dict[str, Any]:
+    """By name in lower case; the original's parameters have no word for nothing, so that what there is not is left out."""
+    server = credentials.server if credentials else request.registry_server
+    own = {
         "name": request.name,
         "location": request.location,
         "image": request.image,
         "command": list(request.command),
         "cpu": f"{request.cpu:g}",
         "memory": f"{request.memory:g}",
-        "environment": {"plain": dict(request.plain), "secure": dict(request.secure)},
+        "environment": None,  # depends on how it is declared
         "identity": request.identity,
-        "registryserver": request.registry_server,
+        "registryServer": server,
         "tags": dict(request.tags),
     }
+    found = {name: value for meaning, value in own.items() for name in SPELLINGS[meaning]}
+    absent = {"usermsiresourceid": not request.identity, SERVER: not server}
+    found = {name: value for name, value in found.items() if not absent.get(name)}
+    return found | ({USERNAME: credentials.username, PASSWORD: credentials.password} if credentials else {})
+
+
+def _typed(parameter: TemplateParameter, value: Any, request: GroupRequest) -> Any:
+    """The value as the parameter is declared."""
+    name, kind = parameter.name.lower(), parameter.type.lower()
+    if name in SPELLINGS["environment"]:
+        return _environment(parameter, request)
+    if name == PASSWORD and kind != "securestring":
+        raise _bad(f"the template spec's parameter {parameter.name!r} must be a securestring: it holds a password, and would stay readable")
+    if name in (*SPELLINGS["cpu"], *SPELLINGS["memory"]) and kind == "int":
+        if not float(value).is_integer():
+            raise _bad(f"the template spec's parameter {parameter.name!r} is an int, and the step asks for {value}: declare it as a string")
+        return int(float(value))
+    return value
+
+
+def _environment(parameter: TemplateParameter, request: GroupRequest) -> Any:
+    if parameter.type.lower() == "secureobject":
+        return {"plain": dict(request.plain), "secure": dict(request.secure)}
+    if parameter.name.lower() == PLAIN_ENVIRONMENT and parameter.type.lower() == "array":
+        # Readable in the deployment's record until cleanup deletes that; the token in it is worth nothing once the attempt is over.
+        return [{"name": name, "value": value} for name, value in {**request.plain, **request.secure}.items()]
+    raise _bad(f"the template spec's parameter {parameter.name!r} must be a secureObject: it holds a token, and would stay readable")
+
+
+def _bad(message: str) -> Terminal:
+    return Terminal(message, code=BAD_TEMPLATE)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from loadme.core import loglines
-from loadme.core.arm import ArmError, ContainerState, Deployment, Group
+from loadme.core.arm import ArmError, ContainerState, Deployment, Group, transient
 from loadme.core.policies import UNREADABLE, VANISHED, Policy
 from loadme.core.state import Attempt, Error
 
@@ -29,15 +29,31 @@ PLATFORM_CODES = (7147, 7148)
 
 KINDS = {
     "InaccessibleImage": "image",
-    "RegistryErrorResponse": "image",
     "InvalidImageRegistryIdentity": "image",
     "ServiceUnavailable": "capacity",
     "InsufficientCapacity": "capacity",
-    "ContainerGroupQuotaReached": "capacity",
+    "ContainerGroupQuotaReached": "quota",
+    "RegistryErrorResponse": "infrastructure",
+    "ContainerGroupTransitioning": "infrastructure",
+    "InternalServerError": "infrastructure",
+    "GatewayTimeout": "infrastructure",
+    "ResourceDeploymentFailure": "infrastructure",
+    "DeploymentQuotaExceeded": "infrastructure",
+    "Conflict": "infrastructure",
+    "RetryableError": "infrastructure",
+    "TooManyRequests": "quota",
+    "SubscriptionRequestsThrottled": "quota",
 }
+"""Azure's codes. One that is not here is refused for good: a bad parameter, a missing role, an unknown location get no better."""
+
+GENERAL = ("DeploymentFailed", "Canceled", "")
+"""Codes that say that something failed and not what."""
+
 KIND_HINTS = {
     "image": "check the image's name and tag, and that the containers' identity may pull it (AcrPull on the registry)",
-    "capacity": "Azure had no room or no quota for this container in this region: try later, ask for less, or have the quota raised",
+    "capacity": "Azure had no room for this container in this region: try later, ask for less, or name more `locations`",
+    "quota": "the subscription's quota in this region is used up: have it raised, or set LOADME_QUOTA_… to what there is",
+    "refused": "Azure will not do this however often it is asked: correct what its words name",
 }
 
 
@@ -47,6 +63,14 @@ class Observation(Struct, frozen=True, kw_only=True):
     deployment: Deployment | None = None
     group: Group | None = None
     log: str | None = None
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a step says of its attempts: seconds they may take, seconds of silence (None: any), whether outputs are read from the log."""
+
+    timeout: float
+    silence: float | None = None
+    reads_log: bool = False
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -89,14 +113,16 @@ def has_ended(attempt: Attempt, group: Group | None) -> bool:
     return container is not None and container.state == "Terminated"
 
 
-def judge(attempt: Attempt, seen: Observation, timeout: float, reads_log: bool, now: datetime, policy: Policy) -> Verdict:
-    """What the observation means; `timeout` in seconds; `reads_log` if the step has `outputs_from: log`."""
+def judge(attempt: Attempt, seen: Observation, limits: Limits, now: datetime, policy: Policy) -> Verdict:
+    """What the observation means."""
     container = own_container(attempt, seen.group)
     if container is not None and container.state == "Terminated":
-        return _ended(attempt, container, seen.log, reads_log, now)
+        return _ended(attempt, container, seen.log, limits.reads_log, now)
     started = attempt.started_at or (container.started_at if container and container.state == "Running" else None)
-    if started is not None and now > started + timedelta(seconds=timeout):
-        return Failed(error=_timed_out(container, timeout), timed_out=True)
+    if started is not None and now > started + timedelta(seconds=limits.timeout):
+        return Failed(error=_timed_out(container, limits.timeout), timed_out=True)
+    if started is not None and limits.silence is not None and now > _heard(attempt, started) + timedelta(seconds=limits.silence):
+        return Failed(error=_silent(container, limits.silence))
     if seen.group is None and (attempt.is_deployed or attempt.started_at) and seen.deployment is None:
         return Failed(error=_error("infrastructure", "the container group and its deployment are gone: somebody deleted them", ()))
     if started is not None and seen.group is not None:
@@ -130,6 +156,18 @@ def _timed_out(container: ContainerState | None, timeout: float) -> Error:
     message = f"the container had not ended {timeout:g} s after its start, which is the step's timeout"
     hint = "give the step a longer `timeout`, or find out from the log where it hangs"
     return Error(kind="timed_out", message=message, details=container.events if container else (), hint=hint)
+
+
+def _heard(attempt: Attempt, started: datetime) -> datetime:
+    return max(started, attempt.progress.at) if attempt.progress else started
+
+
+def _silent(container: ContainerState | None, silence: float) -> Error:
+    message = f"the container has sent no heartbeat for {silence:g} s, which is the step's `heartbeat`"
+    hint = (
+        "send heartbeats more often (`python -m loadme.step heartbeat`, or POST $LOADME_CALLBACK_URL/heartbeat), or allow for more silence"
+    )
+    return Error(kind="heartbeat", message=message, details=container.events if container else (), hint=hint)
 
 
 def _ended(attempt: Attempt, container: ContainerState, log: str | None, reads_log: bool, now: datetime) -> Verdict:
@@ -193,10 +231,15 @@ def _events(group: Group | None) -> Iterator[str]:
 def deployment_failure(error: ArmError) -> Error:
     """ARM's error as ours: its kind from the most specific code in it, ARM's own words as details."""
     found = tuple(_flat(error))
-    kind = next((KINDS[part.code] for part in reversed(found) if part.code in KINDS), "infrastructure")
+    known = [part.code for part in reversed(found) if part.code in KINDS]
+    kind = KINDS[known[0]] if known else KINDS.get(transient(error)) or _unknown(found)
     deepest = found[-1]
     words = tuple(dict.fromkeys(f"{part.code}: {part.message}" for part in found))
     return Error(kind=kind, message=f"Azure refused the container group: {_plain(deepest)}", details=words, hint=KIND_HINTS.get(kind))
+
+
+def _unknown(found: tuple[ArmError, ...]) -> str:
+    return "infrastructure" if all(part.code in GENERAL for part in found) else "refused"
 
 
 def _deployment_error(deployment: Deployment) -> Error:

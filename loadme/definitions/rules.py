@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from msgspec import UNSET
 
 from loadme.definitions import durations, expressions, names, ncrontab
+from loadme.definitions.attempt_rules import attempt_rules, silences
 from loadme.definitions.definition import Step, Variable, Workflow
 from loadme.definitions.expressions import has_expression
 from loadme.definitions.graph import cycles
@@ -29,6 +30,7 @@ def broken_rules(workflow: Workflow, prefix: str) -> list[Problem]:
         *_schedules(workflow),
         *_defaults(workflow, prefix),
         *_steps(workflow, prefix),
+        *silences(workflow),
         *_cycles(workflow),
         *disputed_outputs(workflow),
         *expression_problems(workflow),
@@ -107,6 +109,7 @@ def _defaults(workflow: Workflow, prefix: str) -> Iterator[Problem]:
     yield from _resources("defaults", workflow.defaults.cpu, workflow.defaults.memory)
     yield from _parses("defaults.timeout", durations.seconds, workflow.defaults.timeout)
     yield from _environment("defaults.env", workflow.defaults.env, prefix)
+    yield from attempt_rules("defaults", workflow.defaults)
 
 
 def _steps(workflow: Workflow, prefix: str) -> Iterator[Problem]:
@@ -122,6 +125,7 @@ def _steps(workflow: Workflow, prefix: str) -> Iterator[Problem]:
         yield from _environment(f"{path}.env", step.env, prefix)
         if step.timeout is not None:
             yield from _parses(f"{path}.timeout", durations.seconds, step.timeout)
+        yield from attempt_rules(path, step)
         yield from _outputs(path, step, workflow.variables)
 
 

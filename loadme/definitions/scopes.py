@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from loadme.definitions import expressions
-from loadme.definitions.definition import Step, VariableType, Workflow, output_of
+from loadme.definitions.definition import Defaults, Step, Template, VariableType, Workflow, output_of
 from loadme.definitions.graph import before_it
 from loadme.definitions.problems import Problem, nearest
 
@@ -25,10 +25,10 @@ class _Scope(Struct, frozen=True):
 
 def expression_problems(workflow: Workflow) -> Iterator[Problem]:
     """What is wrong with the expressions of `defaults` and of the steps."""
-    for name, text in workflow.defaults.env.items():
+    for path, text in _default_texts(workflow.defaults):
         # A default is the same for every step, the first as well, which has nothing before it.
         scope = _Scope(workflow, "", frozenset(), frozenset(workflow.variables))
-        yield from _in_text(f"defaults.env.{name}", text, scope, ("variables", "run"))
+        yield from _in_text(f"defaults.{path}", text, scope, ("variables", "run"))
     for name, step in workflow.steps.items():
         before = frozenset(before_it(workflow, name))
         outputs = {output for other in before for output in workflow.steps[other].outputs}
@@ -69,25 +69,42 @@ def _dispute(giver: _Giver, rival: _Giver) -> Problem:
 
 
 def doubts(workflow: Workflow) -> Iterator[Problem]:
-    """What in a valid workflow is probably not meant: texts like expressions that are none. A script may mean them so, hence no error."""
-    texts = [(f"defaults.env.{name}", text) for name, text in workflow.defaults.env.items()]
+    """What in a valid workflow is probably not meant, but may be, hence no error: texts like expressions that are none, and heartbeats
+    that nobody sends."""
+    texts = [(f"defaults.{path}", text) for path, text in _default_texts(workflow.defaults)]
     texts += [(f"steps.{name}.{path}", text) for name, step in workflow.steps.items() for path, text in _texts(step)]
     for path, text in texts:
         if (found := _ONE_BRACE.search(expressions.literal_text(text))) is not None:
             yield Problem(path, f"`{found[0]}` is no expression: it is passed on as it stands", "write ${{ ... }} if it is meant as one")
+    for name, step in workflow.steps.items():
+        if workflow.heartbeat(step) and workflow.callback(step) == "url":
+            message = "containers that report to a callback URL know nothing of heartbeats: without one the attempt is given up"
+            yield Problem(f"steps.{name}.heartbeat", message, "check that its image sends them, or drop `heartbeat`")
 
 
 def _texts(step: Step) -> Iterator[tuple[str, str]]:
     yield "image", step.image
     yield from ((f"command[{index}]", text) for index, text in enumerate(step.command))
     yield from ((f"env.{name}", text) for name, text in step.env.items())
+    yield from _template_texts(step.template)
     if step.condition is not None:
         yield "if", step.condition
 
 
+def _default_texts(defaults: Defaults) -> Iterator[tuple[str, str]]:
+    yield from ((f"env.{name}", text) for name, text in defaults.env.items())
+    yield from _template_texts(defaults.template)
+
+
+def _template_texts(template: str | Template | None) -> Iterator[tuple[str, str]]:
+    if isinstance(template, Template):
+        given = template.parameters.items()
+        yield from ((f"template.parameters.{name}", value) for name, value in given if isinstance(value, str))
+
+
 def _in_text(path: str, text: str, scope: _Scope, roots: tuple[str, ...]) -> Iterator[Problem]:
     # Names are looked up only in expressions that compile: in others they may not be names at all.
-    problems = expressions.check(text, roots, condition=path.endswith(".if") and not path.startswith("defaults"))
+    problems = expressions.check(text, roots, condition=path == f"steps.{scope.step}.if")
     if problems:
         yield from (problem.under(path) for problem in problems)
         return

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import NODEFAULT, inspect
 
-from loadme.definitions.definition import Defaults, Output, Schedule, Step, Variable, Workflow
+from loadme.definitions.definition import Defaults, Output, Retry, Schedule, Step, Variable, Workflow
 from loadme.definitions.problems import Problem, join, nearest
 from loadme.definitions.values import shown
 
@@ -34,6 +34,12 @@ _KINDS: dict[type, tuple[type | tuple[type, ...], str]] = {
     inspect.VarTupleType: (list, "a list"),
     inspect.DictType: (dict, "a mapping of names to values"),
     inspect.StructType: (dict, "a mapping of keys to values"),
+}
+# What people write where a mapping is meant, and what to say to them.
+_SHORT_FORMS: dict[tuple[type, type], str] = {
+    (Variable, type(None)): "write {{}} for a variable of any type that a start must give",
+    (Retry, int): "write {{attempts: {}}}: all tries count, the first as well",
+    (Retry, bool): "write {{attempts: 3}}, or leave `retry` out for one try",
 }
 
 
@@ -117,10 +123,10 @@ def _hint(value: Any, kind: inspect.Type) -> str:
         return "put it in quotes" if value is not None else "nothing stands behind it; text in quotes may be empty"
     if isinstance(kind, inspect.VarTupleType) and isinstance(value, str):
         return f"write [{', '.join(value.split())}]" if len(value) <= 40 else "write it in [brackets]"
-    if isinstance(kind, inspect.FloatType) and isinstance(value, str):
+    if isinstance(kind, (inspect.FloatType, inspect.IntType)) and isinstance(value, str):
         return "write it without quotes" if value.replace(".", "", 1).isdigit() else ""
-    if isinstance(kind, inspect.StructType) and kind.cls is Variable and value is None:
-        return "write {} for a variable of any type that a start must give"
+    if isinstance(kind, inspect.StructType) and (kind.cls, type(value)) in _SHORT_FORMS:
+        return _SHORT_FORMS[kind.cls, type(value)].format(value)
     return "leave the key out if it is meant to be empty" if value is None else ""
 
 

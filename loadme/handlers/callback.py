@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from loadme import claims, log, transaction
-from loadme.core import bodies, loglines, tokens
+from loadme.core import bodies, loglines, original, tokens
 from loadme.core.engine import State
 from loadme.core.events import Progressed, Report
 from loadme.core.ids import AttemptId, parse_attempt
@@ -29,10 +29,14 @@ Judge = Callable[[Services, State, AttemptId, Mapping[str, Any]], tuple[Outcome,
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A request to the callback: the attempt that its address names, the token that came with it, and the body as it came."""
+    """A request to the callback: the attempt that its address names, the token that came with it, and the body as it came.
+
+    A token `in_query` is the original's manner: good for reports, and only of a step with `callback: url`.
+    """
 
     attempt: str
     token: str
+    in_query: bool = False
     body: bytes = b""
     is_chunked: bool = False
 
@@ -52,9 +56,11 @@ def failure(services: Services, call: Call) -> str:
 
 
 def _report(services: Services, call: Call, kind: str, judged: Judge) -> str:
-    attempt = authenticate(services, call)
-    given = bodies.json_object(call.body, call.is_chunked)
+    attempt = _proven(services, call)
+    given = bodies.json_object(original.as_utf8(call.body) if call.in_query else call.body, call.is_chunked)
     loaded = _load(services, attempt)
+    if call.in_query and not _is_original(loaded.state, attempt):
+        raise _not_authorized()
     item = _current(loaded.state, attempt)
     outcome, wrong = judged(services, loaded.state, attempt, given)
     # The kind counts too: `{}` as outputs and `{}` as a failure are two reports.
@@ -71,11 +77,24 @@ def _report(services: Services, call: Call, kind: str, judged: Judge) -> str:
 def _judged(services: Services, state: State, attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
     """The outcome of these outputs; with them what is wrong with them, if they are not what the step declares."""
     try:
-        return outcomes.succeeded(services, state, attempt, given, "callback"), None
+        return outcomes.succeeded(services, state, attempt, _outputs(services, state, attempt, given), "callback"), None
     except Rejected as wrong:
         if wrong.status != UNPROCESSABLE:
             raise
         return outcomes.bad_outputs(services, wrong, "callback"), wrong
+
+
+def _outputs(services: Services, state: State, attempt: AttemptId, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Under `callback: url` a container posts all that it has: what it was given itself is no output."""
+    if not _is_original(state, attempt):
+        return given
+    had = claims.read(services.blobs, state.items[attempt.step, attempt.item].variables)
+    return original.news(state.workflow.steps[attempt.step], given, had, services.settings.variable_prefix)
+
+
+def _is_original(state: State, attempt: AttemptId) -> bool:
+    step = state.workflow.steps.get(attempt.step)
+    return step is not None and state.workflow.callback(step) == "url"
 
 
 def _failed(services: Services, _state: State, _attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
@@ -105,13 +124,24 @@ def given_variables(services: Services, call: Call) -> dict[str, Any]:
 
 
 def authenticate(services: Services, call: Call) -> AttemptId:
+    """The attempt that the token proves, one in a header. Raises Rejected(401), as `_proven` does."""
+    if call.in_query:
+        raise _not_authorized()
+    return _proven(services, call)
+
+
+def _proven(services: Services, call: Call) -> AttemptId:
     """The attempt that the token proves. Raises Rejected(401), always the same: nothing tells a wrong token from an unknown attempt."""
     attempt = parse_attempt(call.attempt)
     genuine = tokens.verify(services.settings.token_keys, call.token, call.attempt, services.now())
     if attempt is None or not genuine:
-        detail = "send the attempt's own token: Authorization: Bearer $LOADME_CALLBACK_TOKEN, to $LOADME_CALLBACK_URL"
-        raise Rejected(401, "Not authorized", detail, headers={"WWW-Authenticate": "Bearer"})
+        raise _not_authorized()
     return attempt
+
+
+def _not_authorized() -> Rejected:
+    detail = "send the attempt's own token: Authorization: Bearer $LOADME_CALLBACK_TOKEN, to $LOADME_CALLBACK_URL"
+    return Rejected(401, "Not authorized", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _load(services: Services, attempt: AttemptId) -> Loaded:

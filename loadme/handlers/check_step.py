@@ -5,14 +5,17 @@ from __future__ import annotations
 from loadme import log, transaction
 from loadme.core import engine, events, verdict
 from loadme.core.engine import State
-from loadme.core.events import Checked, Report
-from loadme.core.messages import StepCheck, StepRequest, attempt_of
+from loadme.core.events import Checked
+from loadme.core.messages import StepCheck, attempt_of
 from loadme.core.state import Error, Item, Outcome
-from loadme.core.verdict import Failed, NotLaunched, Observation, Succeeded, Waiting
+from loadme.core.verdict import Failed, Limits, NotLaunched, Observation, Succeeded, Waiting
 from loadme.definitions import durations
 from loadme.errors import Rejected, Retryable, Terminal
 from loadme.handlers import outcomes
 from loadme.services import Services
+
+QUOTA = "quota"
+"""What an attempt waits for that was never sent to ARM."""
 
 
 def check_step(services: Services, message: StepCheck) -> None:
@@ -25,21 +28,33 @@ def check_step(services: Services, message: StepCheck) -> None:
     found = _judge(services, state, item)
     log.info("check", run=message.run, attempt=str(attempt), number=message.number, found=type(found).__name__)
     if isinstance(found, Succeeded | Failed):
-        _report(services, state, item, found)
+        outcomes.accept(services, item, _outcome(services, state, item, found))
         return
     if isinstance(found, NotLaunched):
-        transaction.send(services, StepRequest(run=item.run, step=item.step, item=item.item, variables=item.variables))
+        transaction.send(services, transaction.request(services, state, item.step, item.item))
     _look_again(services, state, item, message, found)
 
 
 def _judge(services: Services, state: State, item: Item) -> verdict.Verdict:
-    step = state.workflow.steps[item.step]
-    timeout = durations.seconds(state.workflow.timeout(step))
+    limits, policy, now = _limits(state, item), services.settings.policy, services.now()
+    if item.attempt.waiting == QUOTA and not item.attempt.is_deployed:
+        # Nothing was sent to ARM, so ARM need not be asked.
+        return Waiting() if policy.is_launching(item.attempt, now) else NotLaunched()
     try:
         seen = _observe(services, item)
     except (Terminal, Retryable) as trouble:
-        return _blind(services, item, timeout, trouble)
-    return verdict.judge(item.attempt, seen, timeout, step.outputs_from == "log", services.now(), services.settings.policy)
+        return _blind(services, item, limits.timeout, trouble)
+    return verdict.judge(item.attempt, seen, limits, now, policy)
+
+
+def _limits(state: State, item: Item) -> Limits:
+    step = state.workflow.steps[item.step]
+    silence = state.workflow.heartbeat(step)
+    return Limits(
+        timeout=durations.seconds(state.workflow.timeout(step)),
+        silence=durations.seconds(silence) if silence else None,
+        reads_log=step.outputs_from == "log",
+    )
 
 
 def _blind(services: Services, item: Item, timeout: float, trouble: Terminal | Retryable) -> Waiting | Failed:
@@ -75,22 +90,13 @@ def _log(services: Services, name: str) -> str | None:
 def _look_again(services: Services, state: State, item: Item, message: StepCheck, found: Waiting | NotLaunched) -> None:
     what = found if isinstance(found, Waiting) else Waiting()
     event = Checked(attempt=item.attempt_id, number=message.number, started_at=what.started_at, is_deployed=what.is_deployed)
-    now = services.now()
-    timeout = durations.seconds(state.workflow.timeout(state.workflow.steps[item.step]))
+    now, limits = services.now(), _limits(state, item)
     seen = engine.decide(state, event, now, services.settings.policy).items[(item.step, item.item)]
-    delay = engine.check_delay(seen, message.number + 1, timeout, now, services.settings.policy)
+    delay = engine.check_delay(seen, message.number + 1, limits.timeout, limits.silence, now, services.settings.policy)
     # The next check is sent before this one is recorded: cut in between, this one comes again and sends it twice, and the number tells
     # the second from the first. The other way round it could be lost.
     transaction.perform(services, state, events.Check(item.attempt_id, message.number + 1, delay))
     transaction.change(services, item.run, (item.step, item.item), event)
-
-
-def _report(services: Services, state: State, item: Item, found: Succeeded | Failed) -> None:
-    outcome = _outcome(services, state, item, found)
-    after, accepted = transaction.change(services, item.run, (item.step, item.item), Report(attempt=item.attempt_id, outcome=outcome))
-    if accepted:
-        log.info("outcome", run=item.run, attempt=item.attempt.group, status=outcome.status, source="check")
-    transaction.perform_due(services, after)
 
 
 def _outcome(services: Services, state: State, item: Item, found: Succeeded | Failed) -> Outcome:

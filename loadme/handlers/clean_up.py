@@ -11,9 +11,9 @@ from loadme.core.arm import Group
 from loadme.core.events import Cleaned, CleanUp, CleanupTried
 from loadme.core.messages import StepCleanup, attempt_of
 from loadme.core.policies import LOG_PATIENCE, LOG_WAIT
-from loadme.core.state import Item
+from loadme.core.state import Attempt, Outcome
 from loadme.errors import LoadmeError, Retryable, Terminal
-from loadme.handlers import archive, close
+from loadme.handlers import archive, close, quota
 from loadme.services import Services
 
 Found = Literal["busy", "deleted", "gone"]
@@ -27,52 +27,60 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     was last claimed, so only what is seen after that proves that no group comes back.
     """
     attempt = attempt_of(message)
-    loaded = transaction.load(services, message.run, (message.step, message.item))
-    item = loaded.state.items.get((message.step, message.item))
-    if item is None or item.attempt_id != attempt or item.attempt.cleanup != "wanted" or message.number <= item.attempt.cleanups:
-        return
     key = (attempt.step, attempt.item)
-    found = _tried(services, item)
+    loaded = transaction.load(services, message.run, key)
+    item = loaded.state.items.get(key)
+    found = item.numbered(attempt.attempt) if item else None
+    if found is None or found[0].cleanup != "wanted" or message.number <= found[0].cleanups:
+        close.close_if_over(services, loaded.state.run)
+        return
+    of, outcome = found
+    result, pause = _tried(services, of, outcome)
     policy, number = services.settings.policy, message.number + 1
-    wait = policy.claim_left(item.attempt.claimed_at, services.now())
-    if found != "gone" or wait > 0:
-        delay = policy.cleanup_delay(number) if found == "busy" else max(wait, policy.cleanup_delay(1))
+    wait = policy.claim_left(of.claimed_at, services.now())
+    if result != "gone" or wait > 0:
+        delay = max(pause, policy.cleanup_delay(number)) if result == "busy" else max(wait, policy.cleanup_delay(1))
         # Sent before it is recorded, as a check is: the number tells a second message from the first.
         transaction.perform(services, loaded.state, CleanUp(attempt, number, delay))
         transaction.change(services, attempt.run, key, CleanupTried(attempt=attempt, number=message.number, delay=delay), loaded)
         return
+    quota.give_back(services, of.location, of.group, of.slot)
     after, _ = transaction.change(services, attempt.run, key, Cleaned(attempt=attempt), loaded)
     log.info("cleaned", run=attempt.run, attempt=str(attempt))
     close.close_if_over(services, after.run)
 
 
-def _tried(services: Services, item: Item) -> Found:
+def _tried(services: Services, attempt: Attempt, outcome: Outcome | None) -> tuple[Found, float]:
+    """What a pass found, and the seconds that it was asked to wait."""
     try:
-        return _pass(services, item)
+        return _pass(services, attempt, outcome)
     except Retryable as trouble:
-        log.info("cleanup-later", run=item.run, attempt=item.attempt.group, why=str(trouble))
-        return "busy"
+        log.info("cleanup-later", attempt=attempt.group, why=str(trouble))
+        return "busy", trouble.after
     except Terminal as refused:
         # A lock, or a role that is missing: nothing may leak, so it is tried until a person has put it right.
-        log.error("cleanup-refused", run=item.run, attempt=item.attempt.group, why=str(refused))
-        return "busy"
+        log.error("cleanup-refused", attempt=attempt.group, why=str(refused))
+        return "busy", 0.0
 
 
-def _pass(services: Services, item: Item) -> Found:
-    name = item.attempt.group
+def _pass(services: Services, attempt: Attempt, outcome: Outcome | None) -> tuple[Found, float]:
+    name = attempt.group
     group = services.arm.group(name)
     if group is not None:
         is_saved = _save_log(services, name)
-        if _may_still_write(services, item, group) or (not is_saved and _may_wait(services, item)):
-            return "busy"
+        if _may_still_write(services, attempt, outcome, group) or (not is_saved and _may_wait(services, outcome)):
+            return "busy", 0.0
+        pause = quota.delete_delay(services, attempt.location, name)
+        if pause > 0:
+            return "busy", pause
         services.arm.delete_group(name)
-        log.info("delete-group", run=item.run, attempt=name)
+        log.info("delete-group", attempt=name)
     deployment = services.arm.deployment(name)
     if deployment is not None and not deployment.is_over:
-        return "busy"
+        return "busy", 0.0
     if deployment is not None:
         services.arm.delete_deployment(name)
-    return "gone" if group is None else "deleted"
+    return ("gone" if group is None else "deleted"), 0.0
 
 
 def _save_log(services: Services, name: str) -> bool:
@@ -84,13 +92,13 @@ def _save_log(services: Services, name: str) -> bool:
     return True
 
 
-def _may_wait(services: Services, item: Item) -> bool:
+def _may_wait(services: Services, outcome: Outcome | None) -> bool:
     """A log that cannot be read is tried for again, but not for ever: a container group that is left costs money."""
-    return item.outcome is not None and services.now() < item.outcome.at + timedelta(seconds=LOG_PATIENCE)
+    return outcome is not None and services.now() < outcome.at + timedelta(seconds=LOG_PATIENCE)
 
 
-def _may_still_write(services: Services, item: Item, group: Group) -> bool:
+def _may_still_write(services: Services, attempt: Attempt, outcome: Outcome | None, group: Group) -> bool:
     """A container that reported by itself is given a moment to end, so that its last lines are saved too."""
-    if item.outcome is None or item.outcome.source != "callback" or verdict.has_ended(item.attempt, group):
+    if outcome is None or outcome.source != "callback" or verdict.has_ended(attempt, group):
         return False
-    return services.now() < item.outcome.at + timedelta(seconds=LOG_WAIT)
+    return services.now() < outcome.at + timedelta(seconds=LOG_WAIT)

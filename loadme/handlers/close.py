@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from loadme import store
+from contextlib import suppress
+
+from loadme import store, transaction
+from loadme.core.events import Closed
 from loadme.core.state import Run
+from loadme.errors import Conflict
 from loadme.services import Services
 
 
 def close_if_over(services: Services, run: Run) -> bool:
-    """Takes the run out of the open ones if it is over and all its attempts are cleaned up."""
-    if run.status == "running" or store.has_open_items(services.tables, run.id):
+    """Takes the run out of the open ones if it is over and all its attempts are cleaned up.
+
+    That it is closed is recorded in the run before its row goes, and the row goes only if nobody has written it since: a resume writes the
+    row first and the run then, and so one of the two always finds out about the other.
+    """
+    if run.status == "running" or not run.announced or store.has_open_items(services.tables, run.id):
         return False
-    services.tables.write([store.listing_row(run)])
-    services.tables.delete(store.OPEN, run.id)
+    row = services.tables.read(store.OPEN, run.id)
+    after = transaction.change_run(services, run.id, Closed()).run
+    if not after.closed:
+        return False
+    services.tables.write([store.listing_row(after)])
+    if row is not None:
+        with suppress(Conflict):
+            services.tables.delete(store.OPEN, run.id, row.etag)
     return True

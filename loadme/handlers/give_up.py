@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from loadme import transaction
-from loadme.core.engine import SHORT
+from loadme.core import engine
+from loadme.core.engine import SHORT, State
 from loadme.core.events import Decline, Report
-from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
-from loadme.core.state import Error, Outcome
+from loadme.core.messages import Message, StepCheck, StepRequest, attempt_of
+from loadme.core.state import Error, Item, Outcome
 from loadme.errors import Absent, Terminal
 from loadme.services import Services
 
 
-def give_up(services: Services, message: StepRequest | StepOutcome | StepCheck | StepCleanup, why: Terminal | Absent) -> None:
+def give_up(services: Services, message: Message, why: Terminal | Absent) -> None:
     """Fails the message's item with `why`. Raises it again if the item is not the trouble: its outcome stands already, or it is the run."""
-    state = transaction.load(services, message.run, (message.step, message.item)).state
-    item = state.items.get((message.step, message.item))
-    if isinstance(message, StepOutcome | StepCleanup) or (item is not None and item.outcome is not None):
+    if not isinstance(message, StepRequest | StepCheck):
         raise why
-    error = Error(kind="infrastructure", message=str(why)[: 4 * SHORT])
+    if not fail(services, message, Error(kind="refused", message=str(why)[: 4 * SHORT])):
+        raise why
+
+
+def fail(services: Services, message: StepRequest | StepCheck, error: Error) -> bool:
+    """Ends the message's item with this error, and does what follows; False if it is no longer about what is stored.
+
+    An item that waits for its next attempt keeps the outcome that it has, and is not tried again.
+    """
+    state = transaction.load(services, message.run, (message.step, message.item)).state
     outcome = Outcome(status="failed", at=services.now(), source="launch", error=error)
-    event: Decline | Report
-    if item is not None:
-        event = Report(attempt=item.attempt_id, outcome=outcome)
-    elif isinstance(message, StepRequest):
-        event = Decline(step=message.step, item=message.item, variables=message.variables, outcome=outcome)
-    else:
-        return
-    after, _ = transaction.change(services, message.run, (message.step, message.item), event)
+    event = _event(state, message, outcome)
+    if event is None:
+        return False
+    after, is_changed = transaction.change(services, message.run, (message.step, message.item), event)
     transaction.perform_due(services, after)
+    return is_changed
+
+
+def _event(state: State, message: StepRequest | StepCheck, outcome: Outcome) -> Decline | Report | None:
+    item = engine.current(state, message.step, message.item)
+    if isinstance(message, StepRequest) and message.generation != state.run.steps[message.step].generation:
+        return None
+    if item is None and isinstance(message, StepRequest):
+        return Decline(step=message.step, item=message.item, variables=message.variables, outcome=outcome)
+    if item is None or item.is_over or not _is_about(message, item):
+        return None
+    return Report(attempt=item.attempt_id, outcome=replace(outcome, status="cancelled") if item.retry is not None else outcome)
+
+
+def _is_about(message: StepRequest | StepCheck, item: Item) -> bool:
+    if isinstance(message, StepCheck):
+        return item.attempt_id == attempt_of(message) and item.outcome is None
+    # What is deployed already needs no request: its container must not pay for a request that came twice.
+    return item.outcome is not None or not item.attempt.is_deployed

@@ -1,9 +1,10 @@
-"""patrol (timer): looks after the runs that are open, and sends again what stands still."""
+"""patrol (timer): looks after the runs that are open, sends again what stands still, and now and then sweeps up what nobody remembers."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
@@ -11,16 +12,14 @@ from itertools import islice
 import msgspec
 
 from loadme import log, store, transaction
-from loadme.azure.storage.tables import Row
+from loadme.azure.storage.tables import ANY, Row
 from loadme.core.engine import State
 from loadme.core.ids import newest_first
 from loadme.errors import Conflict, LoadmeError, RunAbsent
+from loadme.handlers import poison, purge, sweep
 from loadme.handlers.close import close_if_over
 from loadme.handlers.start import open_row
 from loadme.services import Services
-
-PERIOD = timedelta(minutes=5)
-"""How often the patrol looks at the same run: longer than anything takes that goes as it should."""
 
 BATCH = 200
 """Runs in one tick; the rest is due in the next one, a minute later."""
@@ -29,18 +28,39 @@ PAGES = 50
 """Pages of open runs that one tick reads at the most to find those that are due."""
 
 
-def patrol(services: Services) -> int:
-    """How many runs were looked at. Safe to run twice at once: who moves a run's due time first looks at it."""
-    looked = 0
+def patrol(services: Services) -> Counter[str]:
+    """What was found, counted. Safe to run twice at once: who moves a due time first does what is due then."""
+    found = Counter[str]()
+    _chore("runs", found, lambda: _look_after_all(services, found))
+    _chore("poison", found, lambda: found.update(poison=poison.drain(services)))
+    _chore("sweep", found, lambda: found.update(sweep.sweep(services)))
+    log.info("patrol", **found)
+    _chore("report", found, lambda: _remember(services, found))
+    return found
+
+
+def _chore(name: str, found: Counter[str], act: Callable[[], object]) -> None:
+    """What goes wrong with one chore does not keep the others from being done."""
+    try:
+        act()
+    except LoadmeError as trouble:
+        found["trouble"] += 1
+        log.warning("patrol-trouble", chore=name, why=str(trouble))
+
+
+def _remember(services: Services, found: Counter[str]) -> None:
+    body = msgspec.json.encode({"at": services.now(), **{name: count for name, count in found.items() if count}})
+    services.tables.write([Row(partition=store.PATROL, row=store.LAST, body=body, etag=ANY)])
+
+
+def _look_after_all(services: Services, found: Counter[str]) -> None:
     for row in islice(_open_rows(services), PAGES * BATCH):
         etag = _take(services, row)
         if etag:
-            looked += 1
-            _look_after(services, row.row, etag)
-        if looked == BATCH:
+            found["looked"] += 1
+            found["sent_again"] += _look_after(services, row.row, etag)
+        if found["looked"] == BATCH:
             break
-    log.info("patrol", looked=looked)
-    return looked
 
 
 def _open_rows(services: Services) -> Iterator[Row]:
@@ -52,22 +72,25 @@ def _open_rows(services: Services) -> Iterator[Row]:
 
 def _take(services: Services, row: Row) -> str:
     """Moves the run's due time by compare-and-set before anything is sent, or two patrols would send everything twice. The new ETag."""
-    now = services.now()
+    now, period = services.now(), timedelta(seconds=services.settings.policy.patrol_period)
     due = msgspec.convert(msgspec.json.decode(row.body)["due"], type(now))
     if now < due:
         return ""
     try:
-        return services.tables.write([dataclasses.replace(open_row(row.row, now + PERIOD), etag=row.etag)])[0]
+        return services.tables.write([dataclasses.replace(open_row(row.row, now + period), etag=row.etag)])[0]
     except Conflict:
         return ""
 
 
-def _look_after(services: Services, run: str, etag: str) -> None:
+def _look_after(services: Services, run: str, etag: str) -> int:
+    """How much of the run had to be sent again."""
     try:
         state = _whole(services, run)
+        if state.run.purged_at is not None:
+            purge.go_on(services, run)
+            return 0
         services.tables.write([store.listing_row(state.run)])
-        if not close_if_over(services, state.run):
-            transaction.perform_due(services, state, *state.run.steps)
+        return 0 if close_if_over(services, state.run) else transaction.perform_due(services, state, *state.run.steps)
     except RunAbsent:
         # Its start was cut before the run was stored; nobody was told that it was accepted. Unless it is being started again just now.
         with suppress(Conflict):
@@ -75,6 +98,7 @@ def _look_after(services: Services, run: str, etag: str) -> None:
             services.tables.delete(store.ALL, newest_first(run))
     except LoadmeError as trouble:
         log.warning("patrol-run", run=run, why=str(trouble))
+    return 0
 
 
 def _whole(services: Services, run: str) -> State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from loadme import claims, store
-from loadme.core import contract, ids, loglines
+from loadme.core import contract, ids, loglines, retries
 from loadme.core.ids import AttemptId
-from loadme.core.state import Error, Item, Run, StepState
+from loadme.core.state import Attempt, Error, Item, Outcome, Run, StepState
 from loadme.definitions import graph, variables
 from loadme.definitions.definition import Workflow
 from loadme.errors import Absent, Rejected, Retryable
@@ -36,11 +37,12 @@ class Query(Struct, frozen=True, kw_only=True):
 
 
 def find_run(services: Services, run: str) -> Run:
-    """The run. Raises Rejected(404)."""
-    try:
-        return store.read_run(services.tables, run if ids.is_run_id(run) else "no-such-run").run
-    except Absent:
-        raise Rejected(404, "Unknown run", f"there is no run {run[:40]!r}: GET /api/runs lists them") from None
+    """The run. Raises Rejected(404); one that is being deleted is not there any more."""
+    with suppress(Absent):
+        found = store.read_run(services.tables, run if ids.is_run_id(run) else "no-such-run").run
+        if found.purged_at is None:
+            return found
+    raise Rejected(404, "Unknown run", f"there is no run {run[:40]!r}: GET /api/runs lists them")
 
 
 def get_run(services: Services, run_id: str) -> dict[str, Any]:
@@ -58,10 +60,12 @@ def show_run(services: Services, run: Run, items: Mapping[str, Item]) -> dict[st
     return {
         **_summary(run),
         "scheduled_at": _time(run.scheduled_at),
+        "cancel": {"at": _time(run.cancel.at), "reason": run.cancel.reason} if run.cancel else None,
+        "resumes": run.generation,
         "variables": claims.read(services.blobs, run.variables),
         "steps": steps,
         "outputs": {name: value for given in outputs.values() for name, value in given.items()},
-        "error": next((step["error"] for step in steps if step["name"] == failed), None),
+        "error": next((step["error"] for step in steps if step["name"] == failed), None) if failed else _error(run.error),
         "links": {"self": f"/api/runs/{run.id}", "workflow": f"/api/workflows/{run.workflow}"},
     }
 
@@ -100,14 +104,20 @@ def read_log(services: Services, run_id: str, step: str, wanted: LogQuery = LogQ
     run = find_run(services, run_id)
     _known_step(run, step)
     lines = _count(wanted.tail, "tail") if wanted.tail else None
-    if wanted.item not in ("", "0") or wanted.attempt not in ("", "1"):
-        raise Rejected(404, "No log", f"the step {step!r} has one item, 0, and one attempt, 1")
-    found = store.read_item(services.tables, run.id, step, 0)
-    if found is None or not found.item.attempt.group:
-        raise Rejected(
-            404, "No log", f"the step {step!r} is {run.steps[step].status}: no container was launched for it, so there is no log"
-        )
-    return _tail(_log_of(services, found.item), lines)
+    found = store.read_item(services.tables, run.id, step, 0) if wanted.item in ("", "0") else None
+    if found is None:
+        status = run.steps[step].status
+        raise Rejected(404, "No log", f"the step {step!r} is {status}: no container was launched for it, so there is no log")
+    number = _count(wanted.attempt, "attempt") if wanted.attempt else _latest(found.item)
+    known = found.item.numbered(number)
+    if known is None or not known[0].group:
+        launched = ", ".join(str(one.number) for one in found.item.attempts if one.group) or "none"
+        raise Rejected(404, "No log", f"the step {step!r} has no container of attempt {number}; attempts with one: {launched}")
+    return _tail(_log_of(services, *known), lines)
+
+
+def _latest(item: Item) -> int:
+    return max((one.number for one in item.attempts if one.group), default=item.attempt.number)
 
 
 def list_workflows(services: Services) -> dict[str, Any]:
@@ -138,21 +148,26 @@ def health(services: Services, version: str) -> dict[str, Any]:
     return {
         "status": "degraded" if wrong else "ok",
         "version": version,
+        "patrol": _last_patrol(services),
         "workflows": {"ok": sorted(services.catalogue.workflows), "broken": wrong},
     }
 
 
-def _log_of(services: Services, item: Item) -> str:
-    name = item.attempt.group
-    live = _live_log(services, name) if item.outcome is None else None
+def _last_patrol(services: Services) -> Any:
+    """When the patrol was last there and what it found, counted; None if it never was."""
+    row = services.tables.read(store.PATROL, store.LAST)
+    return msgspec.json.decode(row.body) if row else None
+
+
+def _log_of(services: Services, attempt: Attempt, outcome: Outcome | None) -> str:
+    name = attempt.group
+    live = _live_log(services, name) if outcome is None else None
     text = live if live is not None else archive.read(services, name)
-    if text is None and item.outcome is not None:
+    if text is None and outcome is not None and attempt.cleanup == "wanted":
         # It has its outcome, but cleanup has not been there yet.
         text = _live_log(services, name)
     if text is None:
-        state = (
-            "the container has not written anything yet" if item.outcome is None else "it was launched, but Azure had no log of it to save"
-        )
+        state = "the container has not written anything yet" if outcome is None else "it was launched, but Azure had no log of it to save"
         raise Rejected(404, "No log", f"there is no log of {name}: {state}")
     return loglines.masked(text)
 
@@ -187,20 +202,37 @@ def _summary(run: Run) -> dict[str, Any]:
 
 def _step(run: Run, workflow: Workflow, name: str, outputs: Mapping[str, Any], item: Item | None) -> dict[str, Any]:
     step: StepState = run.steps[name]
-    attempt = item.attempt if item else None
+    current = item if item and item.generation == step.generation else None
+    is_open = current is not None and step.status == "started"
+    attempt = current.attempt if current else None
     return {
         "name": name,
-        "status": _status(step, item),
+        "status": _status(step, current),
         "needs": list(workflow.steps[name].needs),
         "started_at": _time(step.started_at),
         "ended_at": _time(step.ended_at),
-        "attempts": attempt.number if attempt and attempt.group else 0,
+        "max_attempts": workflow.retry(workflow.steps[name]).attempts,
+        "attempts": _latest(item) if item and any(one.group for one in item.attempts) else 0,
         "outputs": outputs,
-        "error": _error(_whole_error(step, item, name)),
-        "waiting": attempt.waiting or None if attempt and step.status == "started" else None,
+        "error": _error(_whole_error(step, current, name)),
+        "waiting": _waiting(attempt) if attempt and is_open else None,
+        "retry": _retry(current, workflow.locations(workflow.steps[name])) if current and is_open else None,
         "progress": msgspec.to_builtins(attempt.progress) if attempt and attempt.progress else None,
         "logs": f"/api/runs/{run.id}/steps/{name}/logs",
     }
+
+
+def _waiting(attempt: Attempt) -> dict[str, Any] | None:
+    if not attempt.waiting:
+        return None
+    return {"why": attempt.waiting, "until": _time(attempt.due_at), "estimate": _time(attempt.estimate)}
+
+
+def _retry(item: Item, locations: tuple[str, ...]) -> dict[str, Any] | None:
+    if item.retry is None:
+        return None
+    place = retries.place(item.spent, locations) or None
+    return {"at": _time(item.retry.at), "attempt": item.attempt.number + 1, "why": item.retry.why, "location": place}
 
 
 def _whole_error(step: StepState, item: Item | None, name: str) -> Error | None:
@@ -216,18 +248,23 @@ def _status(step: StepState, item: Item | None) -> str:
 
 
 def _item(item: Item) -> dict[str, Any]:
-    attempt = item.attempt
-    shown = {
+    tried = [*((one.attempt, one.outcome) for one in item.past), (item.attempt, item.outcome)]
+    status = "waiting" if item.retry else item.attempt.status
+    return {"item": item.item, "status": status, "attempts": [_attempt(item, *one) for one in tried if one[0].group]}
+
+
+def _attempt(item: Item, attempt: Attempt, outcome: Outcome | None) -> dict[str, Any]:
+    return {
         "attempt": attempt.number,
         "id": str(AttemptId(item.run, item.step, item.item, attempt.number)),
         "status": attempt.status,
-        "launched_at": _time(attempt.launched_at) if attempt.group else None,
+        "location": attempt.location,
+        "launched_at": _time(attempt.launched_at),
         "started_at": _time(attempt.started_at),
         "ended_at": _time(attempt.ended_at),
-        "cleanup": attempt.cleanup,
-        "error": _error(item.outcome.error if item.outcome else None),
+        "cleanup": "leaked" if attempt.is_leaked and attempt.cleanup == "wanted" else attempt.cleanup,
+        "error": _error(outcome.error if outcome else None),
     }
-    return {"item": item.item, "status": attempt.status, "attempts": [shown] if attempt.group else []}
 
 
 def _error(error: Error | None) -> dict[str, Any] | None:

@@ -22,7 +22,6 @@ from loadme.errors import Conflict, LoadmeError, Rejected
 from loadme.services import Services
 
 KEY_LENGTH = 200
-FIRST_LOOK = timedelta(minutes=5)
 
 
 class Start(Struct, frozen=True, kw_only=True):
@@ -43,7 +42,7 @@ def start(services: Services, wanted: Start) -> Run:
     workflow = find(services, wanted.workflow)
     reserved = _reserved(services, wanted)
     if reserved and services.tables.read(reserved, "run") is not None:
-        return store.read_run(services.tables, reserved).run
+        return _again(services, store.read_run(services.tables, reserved).run)
     now = services.now()
     run = reserved or ids.new_run_id(now, services.random_bytes)
     seen = contract.run_context(run, workflow.name, now, wanted.scheduled_at)
@@ -54,7 +53,14 @@ def start(services: Services, wanted: Start) -> Run:
         except Conflict:
             # Somebody took the key at the same moment; or it was this very write, whose answer was lost.
             return start(services, wanted)
-    return _create(services, workflow, run, accepted, now, wanted.scheduled_at)
+    return _create(services, workflow, run, accepted, wanted, now)
+
+
+def _again(services: Services, run: Run) -> Run:
+    """The run that the key has started already; set going once more if nothing of it was ever launched."""
+    if run.status == "running" and not store.has_items(services.tables, run.id):
+        _set_going(services, State(workflow=services.definitions.get(run.definition), run=run))
+    return run
 
 
 def find(services: Services, name: str) -> Workflow:
@@ -69,9 +75,7 @@ def find(services: Services, name: str) -> Workflow:
     raise Rejected(404, "Unknown workflow", f"there is no workflow {printable(name[:100])!r}: {hint}{also}")
 
 
-def _create(
-    services: Services, workflow: Workflow, run: str, accepted: Mapping[str, Any], now: datetime, scheduled_at: datetime | None
-) -> Run:
+def _create(services: Services, workflow: Workflow, run: str, accepted: Mapping[str, Any], wanted: Start, now: datetime) -> Run:
     made = engine.begin(
         workflow,
         Run(
@@ -79,13 +83,14 @@ def _create(
             workflow=workflow.name,
             definition=services.definitions.pin(workflow),
             created_at=now,
-            scheduled_at=scheduled_at,
+            scheduled_at=wanted.scheduled_at,
+            key=_reservation(wanted, "").partition if wanted.key else "",
             variables=claims.keep(services.blobs, f"runs/{run}/variables", accepted, claims.IN_MESSAGE),
             steps={},
         ),
     )
     # The patrol's row comes first: a run that exists is never unknown to it. A row without a run is nothing, and the patrol drops it.
-    services.tables.write([open_row(run, now + FIRST_LOOK)])
+    services.tables.write([open_row(run, now + timedelta(seconds=services.settings.policy.patrol_period))])
     try:
         store.write(services.tables, store.StoredRun(run=made))
     except Conflict:

@@ -59,8 +59,10 @@ def plain(world: World) -> Services:
         catalogue=world.services.catalogue,
         tables=world.tables,
         blobs=world.blobs,
+        files=world.services.files,
         queues=world.services.queues,
         arm=world.arm,
+        webhook=world.services.webhook,
         now=world.services.now,
         random_bytes=world.services.random_bytes,
     )

@@ -20,7 +20,7 @@ from typing import Any
 from azure.functions.queue import QueueMessage
 
 from loadme import triggers
-from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
+from loadme.core import cloudevents
 from loadme.errors import LoadmeError, Rejected, Unavailable
 from loadme.handlers import callback as callbacks
 from loadme.handlers.callback import Call
@@ -30,10 +30,10 @@ from loadme.services import Services
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.queues import FakeQueues
 from tests.fakes.tables import FakeTables
+from tests.fakes.webhook import FakeWebhook
 from tests.simulation.arm import Plan, SimulatedArm
-from tests.world import HANDLERS, catalogue, settings
+from tests.world import HANDLERS, KINDS, catalogue, settings
 
-KINDS = {kind.queue: kind for kind in (StepRequest, StepOutcome, StepCheck, StepCleanup)}
 VISIBILITY = 30.0
 LEASE = 600.0
 MAX_DEQUEUE = 10
@@ -99,6 +99,7 @@ class World:
         self.tables, self.blobs = FakeTables(), FakeBlobs()
         self.arm = SimulatedArm(self, plan or random_plan)
         self.poison: list[str] = []
+        self.told: list[dict[str, Any]] = []
         self.accepted: dict[str, Any] = {}
         self.runs: list[str] = []
         self.pending = Counter[str]()
@@ -107,8 +108,10 @@ class World:
             catalogue=catalogue(*texts),
             tables=Faulty("tables", self.tables, self),
             blobs=Faulty("blobs", self.blobs, self),
+            files=FakeBlobs(),
             queues=Faulty("queues", Sender(self), self),
             arm=Faulty("arm", self.arm, self),
+            webhook=FakeWebhook(),
             now=lambda: self.moment,
             random_bytes=self.random.randbytes,
         )
@@ -215,6 +218,9 @@ class World:
 
     def _deliver(self, queue: str, body: str, dequeued: int) -> None:
         self.pending[queue] -= 1
+        if queue == cloudevents.QUEUE:
+            self.told.append(json.loads(body))
+            return
         if queue not in KINDS:
             self.poison.append(body)
             self.note("poison", queue, body)

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from loadme.cli.commands import loadme
 from tests.unit.cli_fakes import RUN, FakeApp, World, a_problem, a_run, a_step
 
 SCHEMA = {
@@ -390,10 +391,10 @@ def test_a_failure_has_its_details_without_noise(kind: str, details: list[str], 
     lines = World(FakeApp().on(f"GET runs/{RUN}", run)).run("show", RUN).stdout.splitlines()
     after = lines[lines.index("step split failed: rows: must be whole") + 1 :]
     log = [f"  the whole log: loadme logs {RUN} split"] if offers_log else []
-    assert after == [f"  kind: {kind}", *shown, *log]
+    assert after == [f"  kind: {kind}", *shown, *log, f"  once it is mended: loadme resume {RUN}"]
 
 
-@pytest.mark.parametrize("command", [[], ["validate"], ["start"], ["runs"], ["show"], ["logs"], ["workflows"]])
+@pytest.mark.parametrize("command", [[], *([name] for name in loadme.commands)])
 def test_help_is_there_for_every_command(command: list[str]) -> None:
     result = World().run(*command, "--help")
     assert result.exit_code == 0

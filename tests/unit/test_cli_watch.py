@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -141,6 +143,72 @@ def test_on_a_narrow_terminal_there_is_no_column_of_outputs(width: int, is_told:
     lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert ("rows=3" in lines[1], "attempts" in lines[0]) == (is_told, is_told)
     assert lines[1].startswith("split  ✓ succeeded  1.5 s")
+
+
+QUOTA = {"why": "quota", "until": "2026-11-22T12:05:00Z", "estimate": "2026-11-22T12:40:10Z"}
+RETRY = {"at": "2026-11-22T12:00:31.2Z", "attempt": 2, "why": "exit_code: exit code 3", "location": None}
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"waiting": QUOTA}, "waiting for quota, probably until 12:40"),
+        ({"waiting": {**QUOTA, "estimate": "2026-11-23T00:10:00Z"}}, "waiting for quota, probably until 2026-11-23 00:10"),
+        ({"waiting": {**QUOTA, "estimate": "2026-11-22T11:59:00Z"}}, "waiting for quota"),
+        ({"waiting": {**QUOTA, "estimate": None}}, "waiting for quota"),
+        ({"waiting": "quota"}, "waiting for quota"),
+        ({"waiting": {"why": "ARM did not answer", "until": None, "estimate": None}}, "waiting for its launch: ARM did not answer"),
+        ({"waiting": "ARM did not answer"}, "waiting for its launch: ARM did not answer"),
+        ({"retry": RETRY}, "again in 30 s after: exit code 3"),
+        ({"retry": {**RETRY, "at": "2026-11-22T12:10:01.5Z"}}, "again in 10 min 00 s after: exit code 3"),
+        ({"retry": {**RETRY, "at": "2026-11-22T12:01:01.2Z"}}, "again in 1 min 00 s after: exit code 3"),
+        ({"retry": {**RETRY, "at": None, "location": "northeurope"}}, "again in northeurope after: exit code 3"),
+        ({"retry": {**RETRY, "why": "heartbeat"}}, "again in 30 s after: heartbeat"),
+        ({"retry": {**RETRY, "at": "2026-11-22T12:00:00Z", "why": "failed: no\nmore"}}, "again after: no"),
+        ({"progress": {"fraction": 0.5, "text": "reading"}}, "50 % reading"),
+        ({"progress": {"fraction": None, "text": "reading"}}, "reading"),
+        ({"waiting": None, "retry": None, "progress": None}, ""),
+        ({"status": "cancelled", "waiting": QUOTA, "retry": RETRY}, ""),
+    ],
+)
+def test_one_line_tells_what_a_step_waits_for(step: dict[str, Any], told: str) -> None:
+    now = datetime(2026, 11, 22, 12, 0, 1, 500_000, tzinfo=UTC)
+    assert words.told(a_step(**{"status": "running", **step}), now) == told
+
+
+@pytest.mark.parametrize(
+    ("made", "most", "told"), [(0, 3, ""), (1, 3, "1 of 3"), (3, 3, "3 of 3"), (4, 3, "4"), (1, 1, "1"), (2, None, "2"), (None, None, "")]
+)
+def test_attempts_are_told_with_their_limit_as_long_as_it_means_them(made: int | None, most: int | None, told: str) -> None:
+    assert words.attempts(a_step(attempts=made, max_attempts=most)) == told
+
+
+def test_waiting_and_retries_are_lines_but_an_estimate_that_moves_is_not() -> None:
+    later = {**QUOTA, "estimate": "2026-11-22T12:55:00Z"}
+    states = [
+        a_run("running", a_step(status="pending", attempts=0, waiting=QUOTA)),
+        a_run("running", a_step(status="pending", attempts=0, waiting=later)),
+        a_run("running", a_step(status="running", max_attempts=3)),
+        a_run("running", a_step(status="running", max_attempts=3, retry=RETRY)),
+        a_run("running", a_step(status="running", max_attempts=3, attempts=2)),
+        a_run("succeeded", a_step(max_attempts=3, attempts=2)),
+    ]
+    assert watching(*states).run("show", RUN, "--watch").stdout.splitlines()[1:-1] == [
+        "12:00:02 split pending: waiting for quota, probably until 12:40",
+        "12:00:04 split running",
+        "12:00:05 split running (attempt 1 of 3): again in 27 s after: exit code 3",
+        "12:00:06 split running (attempt 2 of 3)",
+        "12:00:07 split succeeded in 1.5 s (attempt 2 of 3)",
+    ]
+
+
+def test_a_run_that_is_being_cancelled_says_so_and_why() -> None:
+    cancel = {"at": "2026-11-22T12:00:01Z", "reason": "wrong\nregion"}
+    running = a_run("running", a_step(status="running"), cancel=cancel, resumes=2)
+    result = watching(running).run("show", RUN)
+    assert f"run {RUN} of report  ● running  2.0 s  resumed 2 times  is being cancelled: wrong" in result.stdout
+    ended = watching(a_run("cancelled", a_step(status="cancelled"), cancel=cancel)).run("show", RUN).stdout
+    assert ended.splitlines()[-2:] == ["the run was cancelled: wrong", f"  go on with it: loadme resume {RUN}"]
 
 
 @pytest.mark.parametrize(

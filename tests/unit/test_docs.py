@@ -17,7 +17,16 @@ import function_app
 from loadme import settings, step
 from loadme.cli.commands import loadme
 from loadme.definitions import expressions
-from loadme.definitions.definition import Defaults, Output, Schedule, Step, Variable, Workflow
+from loadme.definitions.attempt_rules import (
+    HOPELESS,
+    LARGEST_FACTOR,
+    MOST_ATTEMPTS,
+    MOST_LOCATIONS,
+    MOST_TRIES_OF_AZURE,
+    SHORTEST_HEARTBEAT,
+)
+from loadme.definitions.attempt_rules import KINDS as KINDS_OF_ERROR
+from loadme.definitions.definition import Defaults, Output, Retry, Schedule, Step, Template, Variable, Workflow
 from loadme.definitions.names import LONGEST_STEP, LONGEST_VARIABLE, LONGEST_WORKFLOW
 from loadme.definitions.rules import MOST_OUTPUTS, MOST_SCHEDULES, MOST_STEPS, MOST_VARIABLES
 from loadme.definitions.scopes import doubts
@@ -37,6 +46,8 @@ KEYS = {
     "Defaults": Defaults,
     "A step": Step,
     "An output": Output,
+    "A retry": Retry,
+    "A template": Template,
 }
 
 
@@ -109,6 +120,26 @@ def test_the_table_of_keys_has_those_that_the_type_has_and_their_defaults(headin
         assert (default == "") == fields[name].required, name
         if isinstance(fields[name].default, float | int | str) and fields[name].default is not True:
             assert default == f"`{fields[name].default}`".replace(".0`", "`"), name
+
+
+def test_the_table_of_what_is_tried_again_has_every_kind_and_says_of_each_what_the_default_does() -> None:
+    told = {quoted(cells[0])[0]: cells[2] for cells in rows(section(WORKFLOWS, "What is tried again")) if quoted(cells[0])}
+    beginnings = dict.fromkeys(Retry().on, "yes") | {"outputs": "only if"} | dict.fromkeys(("infrastructure", "capacity"), "always")
+
+    assert set(told) == {*KINDS_OF_ERROR, *HOPELESS}
+    assert {kind: text.startswith(beginnings.get(kind, "never")) for kind, text in told.items()} == dict.fromkeys(told, True)
+    assert beginnings.keys() == set(KINDS_OF_ERROR)
+
+
+def test_the_shortest_heartbeat_and_the_counts_are_those_of_the_rules() -> None:
+    limits = {quoted(cells[0])[0]: cells[1] for cells in rows(section(WORKFLOWS, "A retry"))}
+    step = {quoted(cells[0])[0]: cells[3] for cells in rows(section(WORKFLOWS, "A step"))}
+
+    assert limits["attempts"] == f"1 to {MOST_ATTEMPTS}"
+    assert limits["infrastructure"] == limits["capacity"] == f"0 to {MOST_TRIES_OF_AZURE}"
+    assert limits["factor"] == f"1 to {LARGEST_FACTOR:g}"
+    assert f"at least {SHORTEST_HEARTBEAT:g}s" in step["heartbeat"]
+    assert f"at most {MOST_LOCATIONS}" in step["locations"]
 
 
 def test_the_keys_that_are_not_there_yet_are_refused_as_such() -> None:

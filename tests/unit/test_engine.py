@@ -15,6 +15,8 @@ from loadme.core import engine, events
 from loadme.core.engine import State
 from loadme.core.events import (
     Advance,
+    Announce,
+    Announced,
     Apply,
     Check,
     Checked,
@@ -145,6 +147,8 @@ def test_what_is_due_follows_from_what_is_stored():
     assert due(state) == (Advance(attempt, None),)
     assert due(state, NOW + timedelta(minutes=3)) == (Advance(attempt, None), CleanUp(attempt, 1, 2.0))
     state = decide(state, Apply(step="a", item=0))
+    assert due(state) == (CleanUp(attempt, 1, 2.0), Announce(), CloseRun())
+    state = decide(state, Announced(0))
     assert due(state) == (CleanUp(attempt, 1, 2.0), CloseRun())
     tried = decide(state, CleanupTried(attempt=attempt, number=1, delay=60.0))
     assert due(tried) == (CloseRun(),)
@@ -164,11 +168,11 @@ def test_the_next_check_comes_no_later_than_the_timeout():
     attempt = AttemptId(ID, "a", 0, 1)
     state = decide(begun(workflow(a=())), launch("a"), Checked(attempt=attempt, number=4, started_at=NOW))
     item = state.items["a", 0]
-    assert engine.check_delay(item, 5, 300.0, NOW, POLICY) == 120.0
-    assert engine.check_delay(item, 5, 60.0, NOW + timedelta(seconds=20), POLICY) == 41.0
-    assert engine.check_delay(item, 5, 60.0, NOW + timedelta(seconds=200), POLICY) == 120.0
+    assert engine.check_delay(item, 5, 300.0, None, NOW, POLICY) == 120.0
+    assert engine.check_delay(item, 5, 60.0, None, NOW + timedelta(seconds=20), POLICY) == 41.0
+    assert engine.check_delay(item, 5, 60.0, None, NOW + timedelta(seconds=200), POLICY) == 120.0
     not_started = replace(item, attempt=replace(item.attempt, started_at=None))
-    assert engine.check_delay(not_started, 5, 1.0, NOW, POLICY) == 120.0
+    assert engine.check_delay(not_started, 5, 1.0, None, NOW, POLICY) == 120.0
 
 
 def test_the_error_of_a_run_is_that_of_its_failed_step():

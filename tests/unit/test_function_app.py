@@ -61,6 +61,11 @@ def test_the_functions_their_routes_and_levels_are_these():
         "get_workflow": ("workflows/{workflow}", ["GET"], "function"),
         "list_runs": ("runs", ["GET"], "function"),
         "get_run": ("runs/{run}", ["GET"], "function"),
+        "delete_run": ("runs/{run}", ["DELETE"], "function"),
+        "cancel_run": ("runs/{run}/cancel", ["POST"], "function"),
+        "resume_run": ("runs/{run}/resume", ["POST"], "function"),
+        "list_poison": ("poison", ["GET"], "function"),
+        "replay_poison": ("poison/{id}/replay", ["POST"], "function"),
         "list_items": ("runs/{run}/steps/{step}/items", ["GET"], "function"),
         "get_logs": ("runs/{run}/steps/{step}/logs", ["GET"], "function"),
         "health": ("health", ["GET"], "function"),
@@ -72,6 +77,7 @@ def test_the_functions_their_routes_and_levels_are_these():
         "advance_run": ("loadme-outcomes", [], None),
         "check_step": ("loadme-checks", [], None),
         "clean_up": ("loadme-cleanup", [], None),
+        "notify": ("loadme-notify", [], None),
         "patrol": ("0 * * * * *", [], None),
     }
 
@@ -277,7 +283,7 @@ def test_a_message_on_the_wrong_queue_is_poison_too(world):
 
 def test_a_timer_runs_the_patrol(world, monkeypatch):
     start(day="monday")
-    world.pass_time(patrols.PERIOD.total_seconds() + 1)
+    world.pass_time(world.services.settings.policy.patrol_period + 1)
     world.queues.sent.clear()
     function_app.patrol.build().get_user_function()(None) if hasattr(function_app.patrol, "build") else function_app.patrol(None)
     assert len(world.queues.bodies(StepRequest.queue)) == 1

@@ -135,7 +135,7 @@ def test_an_outage_of_arm_at_the_launch_is_for_the_queue_to_try_again():
     run = world.start()
     world.arm.errors["deploy"] = [Unavailable("no answer")]
     world.drain(keep=LATER)
-    assert world.show(run)["steps"][0]["waiting"] == "no answer"
+    assert world.show(run)["steps"][0]["waiting"]["why"] == "no answer"
 
     world.drain(within=7, keep=LATER)
 
@@ -149,7 +149,7 @@ def test_what_arm_refuses_for_good_fails_the_step_at_once_with_its_own_words():
     world.drain(keep=LATER)
 
     error = world.show(run)["error"]
-    assert (error["kind"], error["step"]) == ("infrastructure", "only")
+    assert (error["kind"], error["step"]) == ("refused", "only")
     assert "does not have authorization" in error["message"]
     assert error["details"] == ("AuthorizationFailed: The client does not have authorization",)
 
@@ -250,7 +250,7 @@ def test_a_container_that_hangs_is_timed_out_soon_after_its_timeout():
 
 
 def test_a_container_that_never_starts_is_given_up_after_the_start_allowance():
-    world = World(ONE)
+    world = World("name: sample\nsteps: {only: {image: img, retry: {infrastructure: 0}}}")
     run = world.start()
     world.drain(within=29 * 60)
     assert world.show(run)["status"] == "running"
@@ -408,11 +408,11 @@ def test_the_patrol_sends_again_what_was_lost_with_the_queues():
     world = World(ONE)
     run = world.start()
     world.queues.sent.clear()
-    assert patrol(world.services) == 0
+    assert patrol(world.services)["looked"] == 0
     world.pass_time(301)
 
-    assert patrol(world.services) == 1
-    assert patrol(world.services) == 0
+    assert patrol(world.services)["looked"] == 1
+    assert patrol(world.services)["looked"] == 0
     world.drain(keep=LATER)
 
     assert world.statuses(run) == {"only": "running"}

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadme.core import template
+from loadme.definitions.attempt_rules import FILLED, KINDS
 from loadme.definitions.scopes import doubts
 from loadme.definitions.validation import parse
 from tests.unit.definitions import document, steps, workflow
@@ -37,6 +39,97 @@ def test_lengths_of_names_are_limited() -> None:
     assert (
         len(paths(steps={"s" * 29: {"image": "i", "outputs": {"o" * 61: "string"}, "env": {"E" * 64: "x"}}}, variables={"v" * 61: 1})) == 4
     )
+
+
+SPEC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/templateSpecs/group/versions/1.0"
+
+
+@pytest.mark.parametrize(
+    ("keys", "fine", "not_fine"),
+    [
+        ("retry.attempts", [1, 100], [0, 101, -1]),
+        ("retry.factor", [1, 1.5, 100], [0.99, 101]),
+        ("retry.infrastructure", [0, 1000], [-1, 1001]),
+        ("retry.capacity", [0, 1000], [-1, 1001]),
+        ("retry.delay", ["1s", "10m"], ["0s", "601s", "1"]),
+        ("retry.max_delay", ["30s", "7d"], ["29s", "soon"]),
+        (
+            "retry.on",
+            [["failed"], ["my-kind_2"], ["k" * 40], list(KINDS)],
+            [[], ["k" * 41], ["2"], ["Mine"], ["failed", "failed"], ["time_out"]],
+        ),
+        ("heartbeat", ["10s", "3599s"], ["9s", "1h", "0s"]),
+        ("locations", [["westeurope"], ["eastus2", "uksouth"], []], [["West Europe"], ["westeurope", "westeurope"], ["2us"]]),
+        ("callback", ["token", "url"], ["URL"]),
+        ("template", [SPEC, SPEC.upper(), {"spec": SPEC, "parameters": {"zone": 1}}], [SPEC.removesuffix("/1.0"), "group", {"spec": ""}]),
+        (
+            "template.parameters",
+            [{"a": [1], "b": None, "c": "${{ run.id }}"}],
+            [{"cpu": 1}, {"containerName": "x"}, {"a": ["${{ run.id }}"]}],
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", ["step", "defaults"])
+def test_what_concerns_attempts_has_limits_wherever_it_stands(keys: str, fine: list[Any], not_fine: list[Any], place: str) -> None:
+    def found(value: Any) -> list[str]:
+        key, _, inner = keys.partition(".")
+        whole = {key: {"spec": SPEC, inner: value} if key == "template" else {inner: value}} if inner else {key: value}
+        given = {"steps": {"a": {"image": "i", **whole}}} if place == "step" else {"defaults": whole}
+        return paths(**given)
+
+    root = "steps.a" if place == "step" else "defaults"
+    assert [found(value) for value in fine] == [[] for _ in fine]
+    assert all(path.startswith(f"{root}.{keys.partition('.')[0]}") for value in not_fine for path in found(value))
+    assert all(len(found(value)) == 1 for value in not_fine)
+
+
+def test_a_heartbeat_is_held_against_the_timeout_that_holds_for_the_step() -> None:
+    given: dict[str, Any] = {"a": {"image": "i", "timeout": "30s"}, "b": {"image": "i", "heartbeat": "2h"}, "c": {"image": "i"}}
+
+    assert paths(defaults={"heartbeat": "1m"}, steps=given) == ["steps.a.timeout", "steps.b.heartbeat"]
+    assert paths(defaults={"heartbeat": "1h"}, steps=given) == ["defaults.heartbeat"]
+
+
+def test_a_step_s_retry_takes_the_place_of_the_default_as_a_whole() -> None:
+    parsed = workflow(
+        defaults={"retry": {"attempts": 9, "delay": "1s"}}, steps={"a": {"image": "i", "retry": {"attempts": 2}}, "b": {"image": "i"}}
+    )
+
+    assert [parsed.retry(step).attempts for step in parsed.steps.values()] == [2, 9]
+    assert [parsed.retry(step).delay for step in parsed.steps.values()] == ["30s", "1s"]
+
+
+def test_expressions_of_template_parameters_see_what_the_step_sees() -> None:
+    found = steps({"first": [], "last": ["first"]})
+    found["first"]["outputs"] = {"x": "string"}
+    for step, text in (("last", "${{ steps.first.outputs.x }}"), ("first", "${{ variables.x }}")):
+        found[step]["template"] = {"spec": SPEC, "parameters": {"zone": text, "if": "${{ run.id }}"}}
+
+    assert paths(steps=found) == ["steps.first.template.parameters.zone"]
+
+
+def test_the_parameters_that_cannot_be_given_are_those_that_loadme_fills() -> None:
+    assert FILLED == template.KNOWN
+
+
+def test_an_environment_variable_that_is_called_if_is_no_condition() -> None:
+    assert paths(steps={"a": {"image": "i", "env": {"if": "${{ run.id }} or not"}}}) == []
+
+
+def test_a_heartbeat_that_a_container_with_a_callback_url_hardly_sends_is_doubted() -> None:
+    given = {"a": {"image": "i", "callback": "url"}, "b": {"image": "i"}}
+
+    assert [problem.path for problem in doubts(workflow(defaults={"heartbeat": "1m"}, steps=given))] == ["steps.a.heartbeat"]
+    assert list(doubts(workflow(steps=given))) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["timeout", "Timed_out", "time-out", "exit-code", "heart_beat", "infrastucture", "capcity", "fail", "error"]
+)
+def test_a_kind_that_is_almost_a_known_one_is_a_slip(kind: str) -> None:
+    [problem] = parse(document(defaults={"retry": {"on": [kind]}}))[1]
+
+    assert problem.hint.startswith("did you mean `")
 
 
 def test_the_prefix_of_the_app_is_kept_for_variables() -> None:
@@ -142,7 +235,26 @@ json_like = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.text(max_size=3) | st.sampled_from(["image", "needs", "env", "outputs", "default", "cron", "type"]), inner, max_size=3
+            st.text(max_size=3)
+            | st.sampled_from(
+                [
+                    "image",
+                    "needs",
+                    "env",
+                    "outputs",
+                    "default",
+                    "cron",
+                    "type",
+                    "retry",
+                    "on",
+                    "heartbeat",
+                    "locations",
+                    "template",
+                    "parameters",
+                ]
+            ),
+            inner,
+            max_size=3,
         )
     ),
     max_leaves=10,

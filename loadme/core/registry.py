@@ -1,0 +1,35 @@
+"""Pulling an image with the admin credentials of its registry, as the original did: only for a template that asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from loadme.core.arm import RegistryCredentials, TemplateParameter
+from loadme.core.template import BAD_TEMPLATE, PASSWORD, USERNAME, GroupRequest
+from loadme.errors import Terminal
+
+
+def credentials(
+    declared: Iterable[TemplateParameter], request: GroupRequest, registry: str, fetch: Callable[[str], RegistryCredentials]
+) -> RegistryCredentials | None:
+    """What the template is given to pull the image with; None if it does not ask, or has defaults for an image from elsewhere.
+
+    `registry` is the resource id in LOADME_REGISTRY, `fetch` asks ARM for the credentials. Raises Terminal if the template must have them
+    and the image is not of that registry, and what `fetch` raises.
+    """
+    asked = [one for one in declared if one.name.lower() in (USERNAME, PASSWORD)]
+    if not asked:
+        return None
+    must = next((one.name for one in asked if not one.has_default), None)
+    found = fetch(registry) if registry else None
+    server = request.image.partition("/")[0]
+    if found is not None and server.lower() == found.server.lower():
+        # The image's own spelling: the registry's credentials are looked up by it.
+        return RegistryCredentials(server, found.username, found.password)
+    if must is None:
+        return None
+    if found is None:
+        what = "and LOADME_REGISTRY is not set: set it to the resource id of the container registry"
+    else:
+        what = f"and the image {request.image} is not of the registry in LOADME_REGISTRY ({found.server}): use one that is"
+    raise Terminal(f"the template spec asks for a registry's credentials ({must!r}), {what}, or another template spec", code=BAD_TEMPLATE)
