@@ -45,6 +45,16 @@ class Policy(Struct, frozen=True, kw_only=True):
     patrol_period: float = 300.0
     sweep_period: float = 600.0
 
+    @property
+    def first_look(self) -> float:
+        """Seconds after which the patrol looks at a new run: what was cut at its start does not stand still for long."""
+        return min(60.0, self.patrol_period)
+
+    @property
+    def tick(self) -> float:
+        """Seconds that one tick of the patrol takes at the most: past its timeout the host would kill all that runs beside it."""
+        return self.function_timeout / 4
+
     def is_lost(self, expected: datetime, now: datetime) -> bool:
         """Whether what was expected then must have been lost."""
         return now > expected + timedelta(seconds=self.overdue)

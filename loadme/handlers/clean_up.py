@@ -38,13 +38,15 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     result, pause = _tried(services, of, outcome)
     policy, number = services.settings.policy, message.number + 1
     wait = policy.claim_left(of.claimed_at, services.now())
+    if result == "gone":
+        # Its place is free as soon as its group is gone; its slot among the creates only when it surely never needs it.
+        quota.give_back(services, of.location, of.group, None if wait > 0 else of.slot)
     if result != "gone" or wait > 0:
         delay = max(pause, policy.cleanup_delay(number)) if result == "busy" else max(wait, policy.cleanup_delay(1))
         # Sent before it is recorded, as a check is: the number tells a second message from the first.
         transaction.perform(services, loaded.state, CleanUp(attempt, number, delay))
         transaction.change(services, attempt.run, key, CleanupTried(attempt=attempt, number=message.number, delay=delay), loaded)
         return
-    quota.give_back(services, of.location, of.group, of.slot)
     after, _ = transaction.change(services, attempt.run, key, Cleaned(attempt=attempt), loaded)
     log.info("cleaned", run=attempt.run, attempt=str(attempt))
     close.close_if_over(services, after.run)

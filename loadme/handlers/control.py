@@ -65,7 +65,7 @@ def resume(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
 
 def _resumed(services: Services, run: Run, event: RunEvent) -> State:
     # The patrol's row comes first, as at the start, and again whenever somebody else changed the run: it may have been let go of just then.
-    due = timedelta(seconds=services.settings.policy.patrol_period)
+    due = timedelta(seconds=services.settings.policy.first_look)
     return transaction.change_run(services, run.id, event, lambda: services.tables.write([open_row(run.id, services.now() + due)]))
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 import msgspec
@@ -31,9 +31,10 @@ PAGES = 50
 def patrol(services: Services) -> Counter[str]:
     """What was found, counted. Safe to run twice at once: who moves a due time first does what is due then."""
     found = Counter[str]()
-    _chore("runs", found, lambda: _look_after_all(services, found))
+    until = services.now() + timedelta(seconds=services.settings.policy.tick)
+    _chore("runs", found, lambda: _look_after_all(services, found, until))
     _chore("poison", found, lambda: found.update(poison=poison.drain(services)))
-    _chore("sweep", found, lambda: found.update(sweep.sweep(services)))
+    _chore("sweep", found, lambda: found.update(sweep.sweep(services, until)))
     log.info("patrol", **found)
     _chore("report", found, lambda: _remember(services, found))
     return found
@@ -53,13 +54,14 @@ def _remember(services: Services, found: Counter[str]) -> None:
     services.tables.write([Row(partition=store.PATROL, row=store.LAST, body=body, etag=ANY)])
 
 
-def _look_after_all(services: Services, found: Counter[str]) -> None:
+def _look_after_all(services: Services, found: Counter[str], until: datetime) -> None:
     for row in islice(_open_rows(services), PAGES * BATCH):
         etag = _take(services, row)
         if etag:
             found["looked"] += 1
             found["sent_again"] += _look_after(services, row.row, etag)
-        if found["looked"] == BATCH:
+        if found["looked"] == BATCH or services.now() > until:
+            # The rest is due in the next tick.
             break
 
 

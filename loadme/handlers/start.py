@@ -90,7 +90,7 @@ def _create(services: Services, workflow: Workflow, run: str, accepted: Mapping[
         ),
     )
     # The patrol's row comes first: a run that exists is never unknown to it. A row without a run is nothing, and the patrol drops it.
-    services.tables.write([open_row(run, now + timedelta(seconds=services.settings.policy.patrol_period))])
+    services.tables.write([open_row(run, now + timedelta(seconds=services.settings.policy.first_look))])
     try:
         store.write(services.tables, store.StoredRun(run=made))
     except Conflict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 import msgspec
 
@@ -31,15 +31,15 @@ MOST_RECORDS = 800
 """Deployment records that a resource group can hold."""
 
 
-def sweep(services: Services) -> Counter[str]:
-    """What was removed, counted; nothing if it is not time yet, or another host is about it."""
+def sweep(services: Services, until: datetime) -> Counter[str]:
+    """What was removed, counted; nothing if it is not time yet, or another host is about it. What is not done by `until` waits."""
     found = Counter[str]()
-    if not _is_time(services):
+    if services.now() > until or not _is_time(services):
         return found
     groups = list(services.arm.groups())
     quota.reconcile(services, groups)
-    _each(found, "leaked_groups", lambda: _leaked_groups(services, groups))
-    _each(found, "old_records", lambda: _old_records(services, {group.name for group in groups}))
+    _each(found, "leaked_groups", lambda: _leaked_groups(services, groups, until))
+    _each(found, "old_records", lambda: _old_records(services, {group.name for group in groups}, until))
     _each(found, "retention", lambda: sum(retention.sweep(services)))
     return found
 
@@ -65,8 +65,9 @@ def _is_time(services: Services) -> bool:
     return True
 
 
-def _leaked_groups(services: Services, groups: list[Group]) -> int:
-    leaked = (group for group in groups if (attempt := ours(services, group)) is not None and _is_forgotten(services, attempt))
+def _leaked_groups(services: Services, groups: list[Group], until: datetime) -> int:
+    in_time = takewhile(lambda _: services.now() <= until, groups)
+    leaked = (group for group in in_time if (attempt := ours(services, group)) is not None and _is_forgotten(services, attempt))
     count = 0
     for group in islice(leaked, MOST):
         log.error("leaked-group", name=group.name, location=group.location)
@@ -88,9 +89,10 @@ def _delete_group(services: Services, group: Group) -> int:
     return 1
 
 
-def _old_records(services: Services, groups: set[str]) -> int:
+def _old_records(services: Services, groups: set[str], until: datetime) -> int:
     """Records of deployments whose container group is gone."""
-    over = (one.name for one in islice(services.arm.deployments(), MOST_RECORDS) if one.is_over and one.name not in groups)
+    in_time = takewhile(lambda _: services.now() <= until, islice(services.arm.deployments(), MOST_RECORDS))
+    over = (one.name for one in in_time if one.is_over and one.name not in groups)
     old = (name for name in over if (attempt := parse_attempt(name)) is not None and _is_forgotten(services, attempt))
     count = 0
     for name in islice(old, MOST):
