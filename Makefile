@@ -7,7 +7,7 @@ AZURITE := localcloud/node/node_modules/.installed
 WORKER := .venv-worker/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud test lint types unit format simulate bench lock clean
+.PHONY: help setup demo cloud test lint types unit format simulate chaos bench lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ format: $(ENVIRONMENT) ## put the code into its form
 
 simulate: setup ## the simulation with many more seeds: make simulate SEEDS=20000
 	LOADME_SEEDS=$(or $(SEEDS),20000) LOADME_PAIRS=5000 $(BIN)/python -m pytest tests/simulation
+
+chaos: setup ## runs over the local cloud while its parts are killed: make chaos RUNS=200 SEED=0
+	$(BIN)/python -m tests.chaos --runs $(or $(RUNS),200) --seed $(or $(SEED),0)
 
 bench: setup ## measure; figures and what they mean are in docs/benchmarks.md
 	$(BIN)/python -m bench

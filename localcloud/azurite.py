@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from localcloud.ports import listen, number
+from localcloud.ports import LOOPBACK, listen, number
 
 NODE_FOLDER = Path(__file__).parent / "node"
 AZURITE = NODE_FOLDER / "node_modules" / "azurite"
@@ -28,6 +30,7 @@ START_TIMEOUT = 120.0  # two seconds on an idle machine; on a busy one it has ta
 LISTENING = b"is successfully listening at"
 PORT_TRIES = 3
 STOP_TIMEOUT = 8.0  # Azurite lets idle connections of its clients live for 5 s
+CRASH_TIMEOUT = 20.0  # a quarter of a second on an idle machine
 
 
 class AzuriteError(Exception):
@@ -63,6 +66,7 @@ class Azurite:
         self._key = key
         self._process: subprocess.Popen[bytes] | None = None
         self._given_up = threading.Event()
+        self._held = ExitStack()
 
     @property
     def blob_url(self) -> str:
@@ -126,7 +130,8 @@ class Azurite:
         options = ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--oauth", "basic"]
         files = ["--location", self._folder, "--cert", self._certificate, "--key", self._key]
         ports = ["--blobPort", self.ports.blob, "--queuePort", self.ports.queue, "--tablePort", self.ports.table]
-        return [str(word) for word in [node(), "--require", NODE_FOLDER / "stop-with-parent.js", script, *options, *files, *ports]]
+        preloaded = [word for name in ("stop-with-parent.js", "crash.js") for word in ("--require", NODE_FOLDER / name)]
+        return [str(word) for word in [node(), *preloaded, script, *options, *files, *ports]]
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT
@@ -154,6 +159,7 @@ class Azurite:
 
     def stop(self) -> None:
         """Ends it; what it holds is saved."""
+        self._held.close()
         process, self._process = self._process, None
         if process is None:
             return
@@ -165,6 +171,24 @@ class Azurite:
             process.wait()
         if process.stdin:
             process.stdin.close()
+
+    def crash(self) -> None:
+        """Kills it while it works, keeping all that it has answered: see crash.js. `restart` brings it back."""
+        if self._process is None:
+            raise AzuriteError("Azurite is not running.")
+        self._process.send_signal(signal.SIGUSR2)
+        try:
+            self._process.wait(CRASH_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise AzuriteError(f"Azurite did not die in {CRASH_TIMEOUT:.0f} s: {self._last_line()}") from None
+        self.stop()
+        for port in self.ports:
+            self._held.enter_context(_hold(port))
+
+    def restart(self) -> None:
+        """Starts it again after a crash, at the same ports: its clients know no others."""
+        with self._held.pop_all():
+            self._start()
 
     def __enter__(self) -> Self:
         self.start()
@@ -214,6 +238,14 @@ def free_ports() -> Ports:
     """Three ports that nobody uses at the moment."""
     with ExitStack() as stack:
         return Ports(*(number(stack.enter_context(listen())) for _ in Ports._fields))
+
+
+def _hold(port: int) -> socket.socket:
+    """Keeps the port from being given to somebody else's connection. It does not listen, so whoever calls there is refused."""
+    holding = socket.socket()
+    holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holding.bind((LOOPBACK, port))
+    return holding
 
 
 def _url(port: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import faulthandler
 import logging
 import os
 import signal
@@ -131,6 +132,7 @@ def thread_count(text: str) -> int | None:
 
 def main() -> None:
     """Serve the host on the inherited socket."""
+    faulthandler.enable()  # a worker that crashes says where
     folder, descriptor = Path(sys.argv[1]), int(sys.argv[2])
     for number in (signal.SIGINT, signal.SIGTERM):  # the host decides when its worker ends
         signal.signal(number, signal.SIG_IGN)
