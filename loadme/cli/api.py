@@ -109,9 +109,9 @@ class Api:
             if not continuation:
                 return
 
-    def replay(self, message: str) -> None:
-        """Send a message that could not be handled once more."""
-        self._send("POST", f"poison/{_quoted(message)}/replay")
+    def replay(self, message: str) -> str:
+        """Send a message that could not be handled once more; what else there is to do, if there is anything."""
+        return str(self._json("POST", f"poison/{_quoted(message)}/replay").get("note") or "")
 
     def items(self, run: str, step: str) -> list[Json]:
         """The items of a step with their attempts, the first page of them."""

@@ -100,8 +100,8 @@ def replay(session: Session, messages: tuple[str, ...], everything: bool, listin
 
     \b
     Examples:
-      loadme replay                               what there is
-      loadme replay 01jd3k9x2m5q8r7t6v4w-1        send one again
+      loadme replay                                   what there is
+      loadme replay 01jd3k9x2m5q8r7t6v4w-7bf1161d64   send one again
       loadme replay --all
     """
     if bool(messages) + everything + listing > 1:
@@ -112,9 +112,9 @@ def replay(session: Session, messages: tuple[str, ...], everything: bool, listin
         return
 
     def one(message: str) -> Json:
-        session.api.replay(message)
-        session.say(f"sent {message} again")
-        return {"id": message, "status": "sent"}
+        note = session.api.replay(message)
+        session.say(f"sent {message} again" + (f": {note}" if note else ""))
+        return {"id": message, "status": "sent"} | ({"note": note} if note else {})
 
     wanted = list(dict.fromkeys(messages)) or [str(kept["id"]) for kept in session.api.poison()]
     if not wanted:

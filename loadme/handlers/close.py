@@ -17,11 +17,11 @@ def close_if_over(services: Services, run: Run) -> bool:
     That it is closed is recorded in the run before its row goes, and the row goes only if nobody has written it since: a resume writes the
     row first and the run then, and so one of the two always finds out about the other.
     """
-    if run.status == "running" or not run.announced or store.has_open_items(services.tables, run.id):
+    if run.status == "running" or not run.announced or run.purged_at is not None or store.has_open_items(services.tables, run.id):
         return False
     row = services.tables.read(store.OPEN, run.id)
     after = transaction.change_run(services, run.id, Closed()).run
-    if not after.closed:
+    if not after.closed or after.purged_at is not None:
         return False
     services.tables.write([store.listing_row(after)])
     if row is not None:

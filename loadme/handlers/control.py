@@ -58,6 +58,7 @@ def resume(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
         raise Rejected(409, "Nothing to resume", f"no step of the run {run.id} failed: name the step to begin with in `from`")
     event = Resume(start=start, variables=_variables(services, workflow, run, given.get("variables")))
     after = _resumed(services, run, event)
+    find_run(services, run.id)  # it may have begun to be deleted just then
     log.info("resume", run=run.id, start=start, generation=after.run.generation)
     _set_going(services, after)
     return after.run

@@ -47,6 +47,9 @@ def _chore(name: str, found: Counter[str], act: Callable[[], object]) -> None:
     except LoadmeError as trouble:
         found["trouble"] += 1
         log.warning("patrol-trouble", chore=name, why=str(trouble))
+    except Exception:
+        found["trouble"] += 1
+        log.error("patrol-failed", chore=name)
 
 
 def _remember(services: Services, found: Counter[str]) -> None:
@@ -87,10 +90,10 @@ def _take(services: Services, row: Row) -> str:
 def _look_after(services: Services, run: str, etag: str) -> int:
     """How much of the run had to be sent again."""
     try:
-        state = _whole(services, run)
-        if state.run.purged_at is not None:
+        if store.read_run(services.tables, run).run.purged_at is not None:
             purge.go_on(services, run)
             return 0
+        state = _whole(services, run)
         services.tables.write([store.listing_row(state.run)])
         return 0 if close_if_over(services, state.run) else transaction.perform_due(services, state, *state.run.steps)
     except RunAbsent:
@@ -100,6 +103,9 @@ def _look_after(services: Services, run: str, etag: str) -> int:
             services.tables.delete(store.ALL, newest_first(run))
     except LoadmeError as trouble:
         log.warning("patrol-run", run=run, why=str(trouble))
+    except Exception:
+        # A bug that one run brings out must not keep the others from being looked after.
+        log.error("patrol-run-failed", run=run)
     return 0
 
 

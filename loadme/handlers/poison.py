@@ -23,9 +23,6 @@ from loadme.handlers.give_up import fail
 from loadme.services import Services
 
 QUEUES = (StepRequest.queue, StepOutcome.queue, StepCheck.queue, StepCleanup.queue, Notify.queue)
-TIME = timedelta(seconds=20)
-"""For one call of `drain`; what is left comes with the next one."""
-
 HIDDEN = 60.0
 """Seconds until another drain sees a message that this one did not get rid of."""
 
@@ -40,7 +37,7 @@ PAGE = 50
 
 def drain(services: Services) -> int:
     """Empties the poison queues, a part of each at a time; how many messages there were. Never raises: one is no reason to leave others."""
-    end, count = services.now() + TIME, 0
+    end, count = services.now() + timedelta(seconds=services.settings.policy.tick), 0
     for queue in QUEUES:
         for received in _received(services, queue):
             if services.now() < end:

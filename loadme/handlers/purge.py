@@ -19,7 +19,6 @@ from loadme.handlers.queries import find_run
 from loadme.handlers.start import open_row
 from loadme.services import Services
 
-TIME = timedelta(seconds=20)
 MOST = 500
 """What one pass deletes; the rest is for the patrol."""
 
@@ -32,7 +31,7 @@ class _Budget:
     """What a pass may still do."""
 
     def __init__(self, services: Services) -> None:
-        self._now, self._end, self._left = services.now, services.now() + TIME, MOST
+        self._now, self._end, self._left = services.now, services.now() + timedelta(seconds=services.settings.policy.tick), MOST
 
     def allows(self, count: int) -> bool:
         """Whether so many more may be deleted."""

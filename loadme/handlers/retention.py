@@ -18,7 +18,6 @@ from loadme.services import Services
 
 PARTITION, ROW = "patrol", "retention"
 PAGE = 200
-TIME = timedelta(seconds=20)
 LOGS = "logs/lm-"
 
 
@@ -40,7 +39,7 @@ class _Page(NamedTuple):
 
 def sweep(services: Services) -> Swept:
     """Looks at one page of each; the next call goes on where this one stopped, so that nothing that must stay keeps others from going."""
-    keep, end = services.settings.retention, services.now() + TIME
+    keep, end = services.settings.retention, services.now() + timedelta(seconds=services.settings.policy.tick)
     marks = _marks(services)
     looks: dict[str, Callable[[str], _Page]] = {
         "runs": lambda mark: _runs(services, keep.runs, mark, end),

@@ -145,6 +145,15 @@ def test_a_request_for_the_next_attempt_that_is_poison_twice_ends_the_trying():
     assert len(world.arm.starts) == 1
 
 
+def test_a_check_of_an_attempt_that_is_over_does_not_end_the_trying():
+    world, run, attempt = launched(RETRIED)
+    world.arm.finish(attempt, exit_code=3, at=world.moment)
+    world.drain(within=40, keep=(StepRequest.queue, Notify.queue))
+    poisoned(world, check(run, 1))
+    poisoned(world, check(run, 1))
+    assert the_only(world, run)["retry"]["attempt"] == 2
+
+
 def test_an_outcome_that_cannot_be_brought_into_its_run_fails_the_run_and_leaves_nothing():
     world = World("name: sample\nsteps: {first: {image: img}, other: {image: img}, second: {image: img, needs: [first]}}")
     run = world.start()
@@ -159,6 +168,9 @@ def test_an_outcome_that_cannot_be_brought_into_its_run_fails_the_run_and_leaves
     shown = world.show(run)
     assert (shown["status"], shown["error"]["kind"]) == ("failed", "poison")
     assert "first" in shown["error"]["message"]
+    assert world.queues.bodies(StepOutcome.queue) == [], "nothing waits for what cannot be handled"
+    stops = [decode(body).message.step for body in world.queues.bodies(StepRequest.queue)]
+    assert stops == ["other"]
     deployments_end(world)
     world.live(0.5)
     world.assert_nothing_left()
@@ -253,7 +265,7 @@ def test_a_message_whose_handling_is_cut_is_kept_once_and_counts_once(seam):
 
     assert len(listed(world)) == 1
     assert len(world.queues.bodies(StepCheck.queue)) <= before + 2
-    assert world.statuses(run) == {"only": "running"}
+    assert world.queues.bodies(StepOutcome.queue) == []
 
 
 def test_a_message_that_cannot_even_be_looked_into_is_kept_and_let_go_in_the_end(monkeypatch):
@@ -305,8 +317,8 @@ def test_a_drain_ends_in_time_whatever_there_is():
         real(*args, **given)
 
     world.blobs.put = slow
-    assert poison.drain(world.services) == 4
-    assert len(poison_queues(world)) == 16
+    assert poison.drain(world.services) == 6
+    assert len(poison_queues(world)) == 14
 
 
 def test_the_kept_messages_are_paged():

@@ -108,19 +108,19 @@ def test_files_of_others_in_the_container_stay():
     assert retention.sweep(world.services) == Swept()
 
 
-@pytest.mark.parametrize("page", [1, 2, 3])
-def test_old_things_that_must_stay_do_not_keep_others_from_going(monkeypatch, page):
-    monkeypatch.setattr(retention, "PAGE", page + 1)
-    world = a_world(logs=1)
+@pytest.mark.parametrize("page", [2, 3, 4])
+@pytest.mark.parametrize("kept", [{"runs": 1}, {"runs": None, "logs": 1}])
+def test_old_things_that_must_stay_do_not_keep_others_from_going(monkeypatch, page, kept):
+    monkeypatch.setattr(retention, "PAGE", page)
+    world = a_world(**kept)
     for number in range(12):
-        run = world.start() if number % 3 else ended_run(world)
-        if number % 3:
-            world.blobs.put(f"logs/lm-{run.id}-only-0-1.log", b"")
-        pass_days(world, 1)
+        run = world.start() if number % 3 != 2 else ended_run(world)
+        world.blobs.put(f"logs/lm-{run.id}-only-0-1.log", b"what it said")
+        world.pass_time(3600)
     pass_days(world, 100)
-    swept = [retention.sweep(world.services) for _ in range(60)]
-    assert sum(one.runs for one in swept) == 4
-    assert len(runs(world)) == 8
+    for _ in range(12):
+        retention.sweep(world.services)
+    assert len(runs(world)) == (8 if kept["runs"] else 12)
     assert len(list(world.blobs.names("logs/"))) == 8
 
 
