@@ -246,9 +246,14 @@ def _obstacle(ask: _Ask) -> Wait | None:
         until = ask.after(rate.start(now + rate.FIVE_MINUTES if number is None else number))
         return ask.wait(until, "creates came later than planned, and there are as many as Azure allows")
     if ask.free <= ask.keep:
-        until = ask.now + timedelta(seconds=SHORTEST if ask.is_first else min(max(ask.patience, SHORTEST), LONGEST))
-        return ask.wait(until, f"the {ask.groups} container groups or {ask.all_cores:g} cores of the location are in use")
+        return ask.wait(ask.now + timedelta(seconds=_absence(ask)), f"the {ask.groups} container groups or {ask.all_cores:g} cores of the location are in use")
     return None
+
+
+def _absence(ask: _Ask) -> float:
+    """Seconds until it is worth to ask again: nobody is told when a place is free, so who stands in front comes back sooner."""
+    nearness = SHORTEST * max(1, ask.line + 1 - ask.free)
+    return SHORTEST if ask.is_first else min(max(ask.patience, SHORTEST), nearness, LONGEST)
 
 
 def _pause(ask: _Ask) -> Wait | None:

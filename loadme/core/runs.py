@@ -50,8 +50,8 @@ def applied(workflow: Workflow, run: Run, step: str, outcome: Outcome, now: date
 
 
 def resumable(workflow: Workflow, run: Run, start: str) -> frozenset[str]:
-    """The steps that a resume runs again: `start` and all that comes after it, or what failed and what therefore never ran."""
-    first = {start} if start else {name for name, step in run.steps.items() if step.status in ("failed", "cancelled")}
+    """The steps that a resume runs again: what failed and what therefore never ran; and `start`, if one is named, with all after it."""
+    first = {name for name, step in run.steps.items() if step.status in ("failed", "cancelled") or name == start}
     behind = {name for name in workflow.steps if first & graph.before_it(workflow, name)}
     return frozenset(first | behind)
 

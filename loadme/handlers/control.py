@@ -42,7 +42,7 @@ def cancel(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
 
 
 def resume(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
-    """The run, which goes on from what failed, or from the step `from` and all that comes after it; other steps keep their outputs.
+    """The run, which goes on from what failed, and from the step `from` with all that comes after it; other steps keep their outputs.
 
     Raises Rejected: 404, 409 if the run is not over or nothing of it failed, 400 naming each thing in the body that is wrong.
     """

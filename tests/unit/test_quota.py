@@ -230,7 +230,7 @@ class TestPlaces:
             ledger, answer = reserve(ledger, f"b{number}", at=NOW + seconds(30 * number), limits=limits)
             delays.append((answer.until - NOW).total_seconds() - 30 * number)
 
-        assert delays[:4] == [30, 60, 90, 120]
+        assert delays[:4] == [15, 30, 45, 60]
         assert max(delays) == quota.LONGEST
         assert answer.estimate == NOW + seconds(19 * 30 + 20 * 60 / 2)
 
