@@ -54,24 +54,31 @@ def loadme() -> None:
 
 @loadme.command()
 @click.argument("paths", nargs=-1, metavar="[PATH|WORKFLOW]...", type=click.Path(path_type=Path))
+@click.option(
+    "--template", "templates", metavar="[SPEC=]FILE", multiple=True, help="Check that the steps fit this ARM template as well (see below)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else.")
 @click.pass_context
-def validate(context: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
+def validate(context: click.Context, paths: tuple[Path, ...], templates: tuple[str, ...], as_json: bool) -> None:
     """Check workflow files and say all that is wrong.
 
     Takes files, folders of them, and names of workflows; the folder workflows/ of this checkout if none is named. Needs no
     function app. An images.yaml beside the files is checked too; images that it does not know are warnings.
+
+    --template FILE is the template of the app's own template spec, --template SPEC=FILE of the one of that name, which steps name in
+    `template`: a step that asks for what its template has no parameter for is an error then.
 
     \b
     Examples:
       loadme validate                             the folder workflows/
       loadme validate hello                       one workflow of it
       loadme validate nightly.yaml other/         a file and a folder
+      loadme validate --template templates/container-group.json
     """
     from loadme.cli import validating  # the expression language is loaded only for this
 
     with answering(as_json):
-        report = validating.validate(paths)
+        report = validating.validate(paths, templates)
     if as_json:
         emit(report)
     else:

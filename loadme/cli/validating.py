@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from loadme.cli import image_map
+from loadme.cli import image_map, templates
 from loadme.cli.errors import Trouble
 from loadme.definitions.definition import Workflow
 from loadme.definitions.problems import Problem, closest
@@ -30,20 +30,25 @@ class _Found(Struct, frozen=True):
         return str(self.folder / self.catalogue.files[workflow])
 
 
-def validate(paths: Sequence[Path]) -> dict[str, Any]:
-    """Every file of every path, the folder of workflows if there is none:
+def validate(paths: Sequence[Path], given: Sequence[str] = ()) -> dict[str, Any]:
+    """Every file of every path, the folder of workflows if there is none, against the templates that are given:
     `{"workflows": [names], "broken": [{"file", "errors": [{path, message, hint}]}], "warnings": [as broken]}`."""
+    declared = templates.read(given)
     found = [_found(path) for path in paths or (_folder(),)]
+    misfits = [
+        (one, name, list(templates.misfits(workflow, declared))) for one in found for name, workflow in one.catalogue.workflows.items()
+    ]
     maps = {folder: image_map.read(folder / image_map.FILE) for one in found if (folder := one.folder) if _has_map(folder)}
     broken = [_entry(str(one.folder / bad.file), bad.problems) for one in found for bad in one.catalogue.broken]
     broken += [_entry(str(folder / image_map.FILE), problems) for folder, (_, problems) in maps.items() if problems]
+    broken += [_entry(one.file_of(name), problems) for one, name, problems in misfits if problems]
     warnings = [
         _entry(one.file_of(name), doubted)
         for one in found
         for name, workflow in one.catalogue.workflows.items()
         if (doubted := [*doubts(workflow), *_unmapped(workflow, maps.get(one.folder, (None, []))[0])])
     ]
-    return {"workflows": [name for one in found for name in one.catalogue.workflows], "broken": broken, "warnings": warnings}
+    return {"workflows": [name for _, name, problems in misfits if not problems], "broken": broken, "warnings": warnings}
 
 
 def _has_map(folder: Path) -> bool:

@@ -132,3 +132,51 @@ def test_an_empty_map_is_fine_and_a_single_brace_is_a_warning(folder: Path) -> N
     result = World().run("validate", str(folder))
     assert result.exit_code == 0
     assert "steps.a.command[1]: warning: `${ run.id }` is no expression" in result.stdout
+
+
+SPEC_ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/templateSpecs/Small/versions/1.0"
+SMALL = {"containername": {"type": "string"}, "imagename": {"type": "string"}, "EnvironmentVariables": {"type": "array"}}
+
+
+def template(folder: Path, name: str, parameters: dict[str, object]) -> str:
+    """The path of an ARM template with these parameters, outside the folder of workflows."""
+    file = folder.parent / f"{name}.template.json"
+    file.write_text(json.dumps({"parameters": parameters, "resources": []}))
+    return str(file)
+
+
+def test_a_step_that_its_template_cannot_express_is_found_before_anything_is_deployed(folder: Path) -> None:
+    (folder / "bad.yaml").write_text("name: bad\nsteps: {a: {image: x, command: [run]}, b: {image: x}}\n")
+    result = World().run("validate", str(folder), "--template", template(folder, "small", SMALL))
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"{folder / 'bad.yaml'}:steps.a: the template spec has no parameter 'command', which this step needs for its `command`: add it to "
+        "the template",
+        "1 workflow is fine",
+        "1 file is broken",
+    ]
+
+
+def test_a_template_that_a_step_names_is_checked_by_the_name_of_its_spec(folder: Path) -> None:
+    own = {"spec": SPEC_ID, "parameters": {"zone": "1"}}
+    step = {"image": "x", "template": own}
+    (folder / "own.yaml").write_text(json.dumps({"name": "own", "steps": {"a": step}}))
+    small = template(folder, "small", {**SMALL, "command": {"type": "array"}})
+    assert World().run("validate", str(folder), "--template", small).exit_code == 0
+    refused = World().run("validate", str(folder), "--template", f"small={small}")
+    assert "gives 'zone', which the template spec does not declare" in refused.stdout
+    assert (
+        World()
+        .run("validate", str(folder), "--template", f"SMALL={template(folder, 'z', {**SMALL, 'zone': {'type': 'string'}})}")
+        .exit_code
+        == 0
+    )
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"parameters": []}', '{"parameters": {"a": 1}}'])
+def test_a_file_that_is_no_template_is_told_so(folder: Path, text: str) -> None:
+    file = folder.parent / "odd.json"
+    file.write_text(text)
+    result = World().run("validate", str(folder), "--template", str(file))
+    assert (result.exit_code, "is not an ARM template" in result.stderr) == (2, True)
+    assert "cannot be read" in World().run("validate", str(folder), "--template", str(file) + "x").stderr

@@ -1,0 +1,84 @@
+"""`loadme validate --template`: whether the steps fit the templates that they are deployed from, before anything is deployed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from loadme.cli.errors import Trouble
+from loadme.core import template
+from loadme.core.arm import RegistryCredentials, TemplateParameter
+from loadme.core.template import GroupRequest
+from loadme.definitions.definition import Step, Workflow
+from loadme.definitions.problems import Problem
+from loadme.errors import Terminal
+
+SPEC_NAME = re.compile(r"/templateSpecs/([^/]+)/", re.IGNORECASE)
+Templates = Mapping[str, tuple[TemplateParameter, ...]]
+"""The declared parameters by the template spec's name in lower case; under "" those of the app's own template spec."""
+
+
+def read(given: Sequence[str]) -> Templates:
+    """The templates in `FILE` (the app's own) and `SPEC=FILE`. Raises Trouble for a file that is no ARM template."""
+    return {name.lower(): _declared(Path(file)) for name, file in map(_parts, given)}
+
+
+def _parts(text: str) -> tuple[str, str]:
+    name, separator, file = text.partition("=")
+    return (name, file) if separator else ("", text)
+
+
+def _declared(file: Path) -> tuple[TemplateParameter, ...]:
+    try:
+        parameters = json.loads(file.read_text(encoding="utf-8"))["parameters"]
+        return tuple(TemplateParameter(name, str(one["type"]).lower(), "defaultValue" in one) for name, one in parameters.items())
+    except OSError as error:
+        raise Trouble(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Trouble(
+            f"{file} is not an ARM template in JSON with `parameters`: a Bicep file is built to one by `az bicep build`"
+        ) from None
+
+
+def misfits(workflow: Workflow, templates: Templates) -> Iterator[Problem]:
+    """What a step asks for and its template cannot express, or the other way round."""
+    for name, step in workflow.steps.items():
+        declared = templates.get(_spec_name(workflow, step))
+        if declared is not None:
+            try:
+                template.fill(declared, _request(workflow, step, declared), _credentials(declared))
+            except Terminal as misfit:
+                yield Problem(f"steps.{name}", str(misfit))
+
+
+def _spec_name(workflow: Workflow, step: Step) -> str:
+    own = workflow.template(step)
+    found = SPEC_NAME.search(own.spec) if own else None
+    return found[1].lower() if found else ""
+
+
+def _request(workflow: Workflow, step: Step, declared: tuple[TemplateParameter, ...]) -> GroupRequest:
+    """What the step would ask for; an identity and a registry as the template likes them, for they are the app's settings."""
+    own = workflow.template(step)
+    names = {one.name.lower() for one in declared}
+    return GroupRequest(
+        name="lm",
+        location="here",
+        image="any.azurecr.io/image:1" if template.SERVER in names else "image",
+        command=step.command,
+        cpu=workflow.cpu(step),
+        memory=workflow.memory(step),
+        plain={},
+        secure={},
+        identity="any" if names.intersection(template.SPELLINGS["identity"]) else "",
+        tags={},
+        parameters=own.parameters if own else {},
+        must_locate=bool(workflow.locations(step)),
+    )
+
+
+def _credentials(declared: tuple[TemplateParameter, ...]) -> RegistryCredentials | None:
+    wants = any(one.name.lower() in (template.USERNAME, template.PASSWORD) for one in declared)
+    return RegistryCredentials("any.azurecr.io", "user", "") if wants else None
