@@ -7,6 +7,7 @@
     │   └── ExpressionFailed   a `${{ }}` expression has no value for this run
     ├── Retryable              trying again later can help: an outage, throttling, a lost race
     │   ├── Conflict           somebody else changed the entity first (an ETag did not match, or it exists already)
+    │   ├── Throttled          an outside service wants fewer calls
     │   └── Unavailable        an outside service answered late, with an error of its own, or not at all
     └── Absent                 what was asked for does not exist
         └── RunAbsent          the run of a message or a request does not exist
@@ -72,6 +73,10 @@ class Conflict(Retryable):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, after=0.0)
+
+
+class Throttled(Retryable):
+    """An outside service wants fewer calls; it did not act."""
 
 
 class Unavailable(Retryable):

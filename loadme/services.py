@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -13,14 +14,14 @@ from loadme.azure.storage.blobs import Blobs
 from loadme.azure.storage.queues import Queues
 from loadme.azure.storage.tables import Tables
 from loadme.azure.webhook import Webhook
-from loadme.core.arm import Arm, TemplateParameter
+from loadme.core.arm import Arm, RegistryCredentials, TemplateParameter
 from loadme.definitions.definition import Workflow
 from loadme.definitions.workflow_files import Catalogue
 from loadme.errors import Absent, Terminal
 from loadme.settings import Settings
 
 CACHED_DEFINITIONS = 100
-TEMPLATE_LIFE = timedelta(minutes=10)
+LIFE = timedelta(minutes=10)
 
 
 class Definitions:
@@ -58,24 +59,29 @@ class Definitions:
         self._cache[digest] = workflow
 
 
-class Templates:
-    """The declared parameters of template specs, asked for again after ten minutes: a version can be overwritten."""
+Answer = TypeVar("Answer")
 
-    def __init__(self, arm: Arm, now: Callable[[], datetime]) -> None:
-        self._arm, self._now = arm, now
-        self._cache: dict[str, tuple[datetime, tuple[TemplateParameter, ...]]] = {}
 
-    def parameters(self, spec: str) -> tuple[TemplateParameter, ...]:
-        """What the template spec version declares. Raises what ARM raises."""
-        known = self._cache.get(spec)
+class Remembered(Generic[Answer]):
+    """What ARM said of a resource id, asked for again after ten minutes: it can change."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._known: dict[str, tuple[datetime, Answer]] = {}
+
+    def get(self, resource: str, ask: Callable[[str], Answer]) -> Answer:
+        """The answer. Raises what `ask` raises."""
+        known = self._known.get(resource)
         if known is None or self._now() > known[0]:
-            known = self._cache[spec] = (self._now() + TEMPLATE_LIFE, self._arm.template_parameters(spec))
+            known = self._known[resource] = (self._now() + LIFE, ask(resource))
         return known[1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """`blobs` holds loadme's own, `files` a folder for each run. `now()` is UTC; `random_bytes(n)` gives n bytes that nobody can guess."""
+    """`templates` are the declared parameters of template specs, `registries` credentials, by resource id. `blobs` holds loadme's own,
+    `files` a folder for each run. `now()` is UTC; `random_bytes(n)` gives n bytes that nobody can guess.
+    """
 
     settings: Settings
     catalogue: Catalogue
@@ -88,8 +94,10 @@ class Services:
     now: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
     definitions: Definitions = field(init=False)
-    templates: Templates = field(init=False)
+    templates: Remembered[tuple[TemplateParameter, ...]] = field(init=False)
+    registries: Remembered[RegistryCredentials] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "definitions", Definitions(self.blobs))
-        object.__setattr__(self, "templates", Templates(self.arm, self.now))
+        object.__setattr__(self, "templates", Remembered(self.now))
+        object.__setattr__(self, "registries", Remembered(self.now))

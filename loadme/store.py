@@ -71,12 +71,13 @@ def read_items(tables: Tables, run: str, limit: int = 1000) -> list[StoredItem]:
     return [StoredItem(item=_decode(row, Item), etag=row.etag) for row in rows]
 
 
-def write(tables: Tables, run: StoredRun | None, items: Sequence[StoredItem] = ()) -> None:
-    """Writes the run and items together, all or nothing. Raises Conflict if any of them was changed since it was read."""
+def write(tables: Tables, run: StoredRun | None, items: Sequence[StoredItem] = ()) -> tuple[str, ...]:
+    """Writes items and the run together, all or nothing; their new ETags, in this order. Raises Conflict if any was changed since it was
+    read."""
     rows = [_row_of(one) for one in items]
     if run is not None:
         rows.append(Row(partition=run.run.id, row="run", body=_encode(run.run), etag=run.etag))
-    tables.write(rows)
+    return tables.write(rows)
 
 
 def has_open_items(tables: Tables, run: str) -> bool:

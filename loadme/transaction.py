@@ -66,13 +66,13 @@ def change(services: Services, run: str, key: ItemKey, event: Event, found: Load
 
 
 def change_run(services: Services, run: str, event: RunEvent, first: Callable[[], object] = lambda: None) -> State:
-    """The state after an event that concerns the run alone; `first` is done before each reading."""
+    """The state after an event that concerns the run alone; `first` is done between each reading and its writing."""
     for _ in range(TRIES):
-        first()
         loaded = load(services, run)
         after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
         if after == loaded.state:
             return after
+        first()
         with suppress(Conflict):
             save(services, loaded, after)
             return after
@@ -89,16 +89,15 @@ def report(services: Services, attempt: AttemptId, outcome: Outcome, found: Load
     return after, accepted
 
 
-def save(services: Services, loaded: Loaded, after: State) -> None:
-    """Writes what differs from what was loaded, all or nothing. Raises Conflict."""
+def save(services: Services, loaded: Loaded, after: State) -> Loaded:
+    """Writes what differs from what was loaded, all or nothing; what is stored now. Raises Conflict."""
     before = loaded.state
     run = store.StoredRun(run=after.run, etag=loaded.run_etag) if after.run != before.run else None
-    items = [
-        store.StoredItem(item=item, etag=loaded.item_etags.get(key, ""))
-        for key, item in after.items.items()
-        if item != before.items.get(key)
-    ]
-    store.write(services.tables, run, items)
+    keys = [key for key, item in after.items.items() if item != before.items.get(key)]
+    items = [store.StoredItem(item=after.items[key], etag=loaded.item_etags.get(key, "")) for key in keys]
+    etags = store.write(services.tables, run, items)
+    run_etag = etags[-1] if run else loaded.run_etag
+    return Loaded(state=after, run_etag=run_etag, item_etags={**loaded.item_etags, **dict(zip(keys, etags, strict=False))})
 
 
 def perform_due(services: Services, state: State, *asked: str) -> int:
@@ -135,7 +134,9 @@ def request(services: Services, state: State, step: str, item: int) -> StepReque
     else:
         given = Value(inline={}) if runs.is_stopped(state.run) else keep_variables(services, state, step, item)
     generation = state.run.steps[step].generation
-    return StepRequest(run=state.run.id, step=step, item=item, generation=generation, variables=given)
+    known = state.items.get((step, item))
+    attempt = 1 if known is None else known.attempt.number + (known.outcome is not None)
+    return StepRequest(run=state.run.id, step=step, item=item, attempt=attempt, generation=generation, variables=given)
 
 
 def send(services: Services, message: Message, delay: float = 0.0, tries: int = 0) -> None:

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from loadme.core.arm import ArmError, transient
-from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Unavailable
+from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Throttled, Unavailable
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, HttpResponseError
@@ -91,7 +91,7 @@ def _of_status(status: int, error: HttpResponseError, what: str) -> LoadmeError:
     if status == 412 or (status == 409 and code.endswith("AlreadyExists")):
         return Conflict(message)
     if status == 429:
-        return Retryable(message, after=retry_after(error) or DEFAULT_WAIT, code=code)
+        return Throttled(message, after=retry_after(error) or DEFAULT_WAIT, code=code)
     if status == 408 or status >= 500:
         return Unavailable(message, after=retry_after(error) or DEFAULT_PAUSE, code=code)
     passing = transient(_arm_error(error.error))

@@ -57,7 +57,7 @@ def resume(session: Session, run: str, step: str | None, pairs: tuple[str, ...],
     if watch:
         session.follow(found)
         return
-    origin = f"from {step}" if step else "from what failed"
+    origin = f"from {step}" if step else "with what did not succeed"
     session.show(answer, lambda: Text(f"run {found} goes on {origin}\nfollow it with: loadme show {found} --watch"))
 
 

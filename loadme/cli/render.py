@@ -116,7 +116,7 @@ class _Steps:
         yield table(*headings, rows=(self._row(step)[: len(headings)] for step in self.run.get("steps", ())))
 
     def _row(self, step: Json) -> tuple[str | Text, ...]:
-        return (step["name"], status(step["status"]), words.took(step, self.now), words.attempts(step), self._told(step))
+        return (step["name"], status(words.status(step)), words.took(step, self.now), words.attempts(step), self._told(step))
 
     def _told(self, step: Json) -> Text:
         # One line, cut at the terminal's edge: a table that is repainted must not be taller than the screen.

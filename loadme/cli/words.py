@@ -11,9 +11,11 @@ from loadme.cli.api import Json
 
 ENDED = ("succeeded", "failed", "cancelled")
 STEP_ENDED = (*ENDED, "skipped")
-GLYPHS = {"pending": "·", "running": "●", "succeeded": "✓", "failed": "✗", "skipped": "–", "cancelled": "⊘"}
+GLYPHS = {"pending": "·", "running": "●", "succeeded": "✓", "failed": "✗", "skipped": "–", "cancelled": "⊘", "waiting": "◌"}
 NO_NEWS = ("pending", 0, "", "", None)
-STYLES = {"pending": "dim", "running": "cyan", "succeeded": "green", "failed": "red", "skipped": "dim", "cancelled": "yellow"}
+STYLES = {"running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "yellow", "waiting": "yellow"} | dict.fromkeys(
+    ("pending", "skipped"), "dim"
+)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -92,31 +94,37 @@ def message(step: Json) -> str:
     return ", ".join(f"{name}={line(value(thing), 40)}" for name, thing in (step.get("outputs") or {}).items())
 
 
+def status(step: Json) -> str:
+    """The step's status; `waiting` while it waits for its launch or for its next attempt, whatever it did before."""
+    is_waiting = step["status"] not in STEP_ENDED and (step.get("waiting") or step.get("retry"))
+    return "waiting" if is_waiting else str(step["status"])
+
+
 def told(step: Json, now: datetime) -> str:
     """The most that one line can say of a step: what it waits for, how far it is, or how it ended."""
     return waiting(step, now) or retry(step, now) or progress(step) or message(step)
 
 
 def waiting(step: Json, now: datetime) -> str:
-    """`waiting for quota, probably until 12:40`; nothing for a step that waits for nothing. Older apps answer with a text alone."""
+    """`for quota, probably until 12:40`; nothing for a step that waits for nothing. Older apps answer with a text alone."""
     given = step.get("waiting")
     if not given or step.get("status") in STEP_ENDED:
         return ""
     why, estimate = (given, None) if isinstance(given, str) else (given.get("why") or "", given.get("estimate"))
     until = soon(estimate, now)
     what = "for quota" if why == "quota" else f"for its launch: {line(why)}"
-    return f"waiting {what}" + (f", probably until {until}" if until else "")
+    return what + (f", probably until {until}" if until else "")
 
 
 def retry(step: Json, now: datetime) -> str:
-    """`again in 30 s after: exit code 3`; nothing when no other attempt follows."""
+    """`again in 30 s after: exit code 3`; nothing when no other attempt follows. It waits for the last one's container too."""
     given = step.get("retry")
     if not given or step.get("status") in STEP_ENDED:
         return ""
     at = moment(given.get("at"))
     left = (at - now).total_seconds() if at else 0.0
-    when = f" in {whole(left)}" if left > 0 else ""
-    where = f" in {given['location']}" if given.get("location") else ""
+    when = f" in {whole(left)}" if left > 0 else " once the last container is gone"
+    where = f", in {given['location']}," if given.get("location") else ""
     kind, _, message = (given.get("why") or "").partition(": ")
     return f"again{when}{where} after: {line(message or kind)}"
 
@@ -129,7 +137,7 @@ def attempts(step: Json) -> str:
 
 def change(step: Json, now: datetime) -> str:
     """What a step is doing now, on one line: `split failed in 1.2 s: exit code 3`."""
-    words = [step["name"], step["status"]]
+    words = [step["name"], status(step)]
     if step["status"] in STEP_ENDED and step.get("started_at"):
         words.append(f"in {took(step, now)}")
     if (step.get("attempts") or 1) > 1 or (step.get("retry") and step.get("attempts")):

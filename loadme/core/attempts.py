@@ -10,8 +10,11 @@ from loadme.core import retries
 from loadme.core.events import Checked, Cleaned, CleanupTried, Decline, Launch, Progressed, Release, Report
 from loadme.core.ids import AttemptId
 from loadme.core.policies import Policy
-from loadme.core.state import MOST_PAST, Attempt, Item, Past, Run
+from loadme.core.state import MOST_PAST, Attempt, Item, Outcome, Past, Run
 from loadme.definitions.definition import Step, Workflow
+
+SHORT, MOST_DETAILS = 500, 3
+"""Characters and lines of what is remembered of a past attempt's error."""
 
 
 def launched(run: Run, item: Item | None, event: Launch, now: datetime, policy: Policy) -> Item | None:
@@ -35,10 +38,8 @@ def _claimed(item: Item, event: Launch, now: datetime, policy: Policy) -> Item:
         return item
     # Nothing was deployed so far, so the attempt's clocks start anew.
     expires = policy.token_expiry(now, event.timeout)
-    claimed = replace(
-        attempt, launched_at=now, claim=event.claim, claimed_at=now, waiting="", due_at=None, estimate=None, expires_at=expires
-    )
-    return replace(item, attempt=claimed)
+    claimed = replace(attempt, launched_at=now, claim=event.claim, claimed_at=now, claims=attempt.claims + 1, expires_at=expires)
+    return replace(item, attempt=replace(claimed, waiting="", due_at=None, estimate=None))
 
 
 def _next(item: Item, event: Launch, now: datetime, policy: Policy, generation: int) -> Item:
@@ -48,7 +49,7 @@ def _next(item: Item, event: Launch, now: datetime, policy: Policy, generation: 
     attempt = _begun(attempt_id, event, now, policy)
     if generation == item.generation:
         return replace(before, attempt=attempt, outcome=None, retry=None)
-    again = replace(before, generation=generation, variables=event.variables, spent={}, poisoned=0, applied=False)
+    again = replace(before, generation=generation, variables=event.variables, spent={}, applied=False)
     return replace(again, attempt=attempt, outcome=None, retry=None)
 
 
@@ -60,6 +61,7 @@ def _begun(attempt_id: AttemptId, event: Launch, now: datetime, policy: Policy) 
         launched_at=now,
         claim=event.claim,
         claimed_at=now,
+        claims=1,
         expires_at=policy.token_expiry(now, event.timeout),
     )
 
@@ -69,10 +71,19 @@ def _left_behind(item: Item) -> Item:
     if item.outcome is None or not item.attempt.group:
         return item
     gone = replace(item.attempt, is_leaked=item.attempt.cleanup == "wanted")
-    past = (*item.past, Past(attempt=gone, outcome=item.outcome))
+    past = (*item.past, Past(attempt=gone, outcome=_shortened(item.outcome)))
     surplus = len(past) - MOST_PAST
     kept = tuple(one for index, one in enumerate(past) if index >= surplus or one.attempt.cleanup == "wanted")
     return replace(item, past=kept)
+
+
+def _shortened(outcome: Outcome) -> Outcome:
+    """What is remembered of how a past attempt ended: the row of an item has a limit, and the log is in the archive."""
+    error = outcome.error
+    if error is None:
+        return outcome
+    details = tuple(line[:SHORT] for line in error.details[:MOST_DETAILS])
+    return replace(outcome, outputs=None, error=replace(error, message=error.message[:SHORT], details=details, log=()))
 
 
 def declined(run: Run, item: Item | None, event: Decline, now: datetime) -> Item:
@@ -110,8 +121,18 @@ def reported(workflow: Workflow, item: Item, event: Report, now: datetime, is_st
 def released(item: Item, event: Release, now: datetime) -> Item:
     """The item with its launch free again for anybody, from the time that the event says."""
     due = now + timedelta(seconds=event.after)
-    attempt = replace(item.attempt, claim="", claimed_at=None, waiting=event.why, due_at=due, slot=event.slot, estimate=event.estimate)
+    attempt = replace(
+        item.attempt, claim="", claimed_at=None, claims=0, waiting=event.why, due_at=due, slot=event.slot, estimate=event.estimate
+    )
     return replace(item, attempt=replace(attempt, tries=item.attempt.tries + 1))
+
+
+def deployed(item: Item, now: datetime) -> Item:
+    """The item with its attempt's deployment known to ARM."""
+    if item.outcome is not None or item.attempt.put_at is not None:
+        return item
+    known = replace(item.attempt, put_at=now, is_deployed=True, claims=0, waiting="", due_at=None, estimate=None)
+    return replace(item, attempt=known)
 
 
 def cleaned(item: Item, event: Cleaned | CleanupTried, now: datetime) -> Item:

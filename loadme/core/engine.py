@@ -26,10 +26,10 @@ from loadme.core.events import (
     CleanupTried,
     CloseRun,
     Decline,
+    Deployed,
     Event,
     ItemEvent,
     Launch,
-    Poisoned,
     Release,
     Report,
     RequestStep,
@@ -68,7 +68,7 @@ def due(state: State, now: datetime, policy: Policy) -> tuple[Action, ...]:
     actions = tuple(action for item in state.items.values() for action in _item_due(state, item, now, policy))
     if state.run.status != "running":
         return (*actions, *(() if state.run.announced else (Announce(),)), CloseRun())
-    return (*actions, *(RequestStep(name, 0) for name in state.asked if _is_missing(state, name)))
+    return (*actions, *(RequestStep(name, 0) for name in state.asked if _is_missing(state, name, now, policy)))
 
 
 def dependants(workflow: Workflow, step: str) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def check_delay(item: Item, number: int, timeout: float, silence: float | None, 
 
 def _item_after(state: State, event: ItemEvent, now: datetime, policy: Policy) -> Item | None:
     """The item after the event; None if the event does not apply."""
-    if isinstance(event, Launch | Decline | Poisoned):
+    if isinstance(event, Launch | Decline):
         return _item_of_step(state, event, now, policy)
     item = state.items.get((event.attempt.step, event.attempt.item))
     if item is None:
@@ -105,15 +105,15 @@ def _item_after(state: State, event: ItemEvent, now: datetime, policy: Policy) -
         return attempts.cleaned(item, event, now)
     if item.attempt_id != event.attempt:
         return None
+    if isinstance(event, Deployed):
+        return attempts.deployed(item, now)
     if isinstance(event, Report):
         return attempts.reported(state.workflow, item, event, now, runs.is_stopped(state.run))
     return attempts.released(item, event, now) if isinstance(event, Release) else attempts.observed(item, event, now)
 
 
-def _item_of_step(state: State, event: Launch | Decline | Poisoned, now: datetime, policy: Policy) -> Item | None:
+def _item_of_step(state: State, event: Launch | Decline, now: datetime, policy: Policy) -> Item | None:
     item = state.items.get((event.step, event.item))
-    if isinstance(event, Poisoned):
-        return replace(item, poisoned=item.poisoned + 1) if item else None
     is_current = current(state, event.step, event.item) is not None
     if state.run.status != "running" or state.run.steps[event.step].status != "started":
         return None
@@ -123,15 +123,26 @@ def _item_of_step(state: State, event: Launch | Decline | Poisoned, now: datetim
 
 
 def _apply(state: State, event: Apply, now: datetime) -> State:
-    item = current(state, event.step, event.item)
+    item = state.items.get((event.step, event.item))
     if item is None or item.outcome is None or not item.is_over or item.applied:
         return state
-    run = runs.applied(state.workflow, state.run, event.step, item.outcome, now)
+    # The outcome of a generation before the run was resumed changes nothing in it.
+    is_current = current(state, event.step, event.item) is not None
+    run = runs.applied(state.workflow, state.run, event.step, item.outcome, now) if is_current else state.run
     return with_changes(state, run=run, items={**state.items, (event.step, event.item): replace(item, applied=True)})
 
 
-def _is_missing(state: State, step: str) -> bool:
-    return state.run.steps[step].status == "started" and current(state, step, 0) is None
+def _is_missing(state: State, step: str, now: datetime, policy: Policy) -> bool:
+    """Whether a request for the step has to be sent. One that waits for an older attempt's container group to go comes again by itself."""
+    old = state.items.get((step, 0))
+    if state.run.steps[step].status != "started" or current(state, step, 0) is not None:
+        return False
+    return old is None or (old.outcome is not None and policy.is_free(old, now))
+
+
+def _is_stopped(state: State, item: Item) -> bool:
+    """Whether the item is to end: its run stops, or was resumed without it."""
+    return runs.is_stopped(state.run) or item.generation != state.run.steps[item.step].generation
 
 
 def _item_due(state: State, item: Item, now: datetime, policy: Policy) -> tuple[Action, ...]:
@@ -149,7 +160,7 @@ def _item_due(state: State, item: Item, now: datetime, policy: Policy) -> tuple[
 
 def _retry_due(state: State, item: Item, at: datetime, now: datetime, policy: Policy) -> tuple[Action, ...]:
     """The request for the next attempt. It comes again by itself until the last one's group is gone, so one is enough."""
-    if runs.is_stopped(state.run):
+    if _is_stopped(state, item):
         return (RequestStep(item.step, item.item),)
     is_first = item.attempt.cleanup_at is None and item.attempt.cleanup == "wanted"
     is_lost = policy.is_free(item, now) and policy.is_lost(at, now)
@@ -157,7 +168,7 @@ def _retry_due(state: State, item: Item, at: datetime, now: datetime, policy: Po
 
 
 def _unfinished_due(state: State, item: Item, now: datetime, policy: Policy) -> tuple[Action, ...]:
-    if runs.is_stopped(state.run):
+    if _is_stopped(state, item):
         return (RequestStep(item.step, item.item),)
     attempt = item.attempt
     if attempt.checks == 0:

@@ -32,6 +32,13 @@ class Release:
     estimate: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Deployed:
+    """ARM has answered that it has the attempt's deployment: no PUT is on its way any more."""
+
+    attempt: AttemptId
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """Somebody says how an attempt ended. The first to say so is believed.
@@ -112,14 +119,6 @@ class Resume:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Poisoned:
-    """A message about the item was given up by the host: something unforeseen happened each time it was handled."""
-
-    step: str
-    item: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Fail:
     """The run cannot go on, whatever its steps say."""
 
@@ -144,7 +143,7 @@ class Purge:
 
 
 RunEvent = Cancel | Resume | Fail | Announced | Closed | Purge
-ItemEvent = Launch | Decline | Release | Report | Checked | Progressed | CleanupTried | Cleaned | Poisoned
+ItemEvent = Launch | Decline | Release | Report | Checked | Progressed | CleanupTried | Cleaned | Deployed
 Event = RunEvent | ItemEvent | Apply
 
 

@@ -20,12 +20,16 @@ VERSION = 1
 
 
 class StepRequest(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
-    """Launch the item's next attempt with these variables; `generation` is the step's, which a resume of the run counts up."""
+    """Launch the item's next attempt with these variables; `generation` is the step's, which a resume of the run counts up.
+
+    `attempt` is the one that was next when it was sent; what is stored says which one is.
+    """
 
     queue: ClassVar[str] = "loadme-steps"
     run: str
     step: str
     item: int = 0
+    attempt: int = 1
     generation: int = 0
     variables: Value
 

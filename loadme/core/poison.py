@@ -101,14 +101,6 @@ def with_cause(body: bytes, cause: Cause) -> str:
     return msgspec.json.encode(_Caused(msgspec.json.decode(body, type=_Caused).loadme, cause)).decode()
 
 
-def cause_of(body: str) -> Cause:
-    """The cause that stands in a body; nothing if none does."""
-    try:
-        return msgspec.json.decode(body, type=_Caused).poison
-    except msgspec.DecodeError:
-        return Cause()
-
-
 def found(queue: str, received: str, body: str, at: datetime) -> Found:
     """What was received under the id `received` from the poison queue of `queue`, to which it came at that time."""
     try:

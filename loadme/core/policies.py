@@ -75,6 +75,14 @@ class Policy(Struct, frozen=True, kw_only=True):
         """Seconds for which the handler that claimed the launch may still be about to PUT; not positive once it must be dead."""
         return self.function_timeout - (now - claimed_at).total_seconds() if claimed_at else 0.0
 
+    def fence_left(self, attempt: Attempt, now: datetime) -> float:
+        """Seconds for which the attempt's container group may still appear: until its function is dead or, once ARM has answered, until a
+        GET shows what there is. Not positive once it cannot."""
+        # An earlier PUT that was not answered may come after the one that was.
+        if attempt.put_at is not None and not attempt.tries:
+            return min(VANISHED, self.function_timeout) - (now - attempt.put_at).total_seconds()
+        return self.claim_left(attempt.launched_at, now)
+
     def is_claimed(self, claimed_at: datetime | None, now: datetime) -> bool:
         """Whether nobody else may PUT yet."""
         return self.claim_left(claimed_at, now) > 0
@@ -86,8 +94,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     def is_free(self, item: Item, now: datetime) -> bool:
         """Whether another attempt may start: the last one's container group is gone, or fenced for so long that it counts as leaked."""
-        attempt = item.attempt
-        return not attempt.group or attempt.cleanup == "done" or self.is_leaked(attempt, now)
+        return all(not one.group or one.cleanup == "done" or self.is_leaked(one, now) for one in item.attempts)
 
     def deadline(self, launched_at: datetime, timeout: float) -> datetime:
         """When the attempt is over at the latest."""

@@ -73,7 +73,7 @@ def reserve(
     tidied = replace(ledger, creates=ledger.creates.tidied(rate.bucket(now)))
     ask = _Ask(ledger=tidied, attempt=attempt, cores=cores, now=now, limits=limits, slot=reserved_at or now)
     if attempt in ledger.live:
-        return ledger, _pause(ask) or Granted()
+        return _repeated(ledger, ask)
     if cores > ask.all_cores + CRUMB:
         raise Terminal(
             f"the step asks for {cores:g} cores and its location has {ask.all_cores:g} altogether: ask for less `cpu`, "
@@ -81,6 +81,21 @@ def reserve(
             code="QuotaTooSmall",
         )
     return _newcomer(ledger, ask) if reserved_at is None else _back(ledger, ask)
+
+
+def _repeated(ledger: Ledger, ask: _Ask) -> tuple[Ledger, Granted | Wait]:
+    """One that has its place already, and whose create may have been refused, or never sent: a later create counts as one of its own."""
+    known, now = ledger.live[ask.attempt], rate.bucket(ask.now)
+    if pause := _pause(ask):
+        return ledger, pause
+    if now <= rate.bucket(known.since):
+        return ledger, Granted()
+    number = ask.ledger.creates.next_use(now, ask.limits.windows)
+    if number != now:
+        until = ask.after(rate.start(now + rate.FIVE_MINUTES if number is None else number))
+        return ledger, ask.wait(until, "there were as many creates as Azure allows")
+    live = {**ledger.live, ask.attempt: Live(known.cores, ask.now)}
+    return replace(ask.ledger, creates=ask.ledger.creates.use(now), live=live), Granted()
 
 
 def release(ledger: Ledger, attempt: str, now: datetime, slot: datetime | None = None) -> Ledger:
@@ -100,10 +115,10 @@ def release(ledger: Ledger, attempt: str, now: datetime, slot: datetime | None =
 def delete_slot(ledger: Ledger, attempt: str, now: datetime, limits: Limits) -> tuple[Ledger, float]:
     """Seconds until the attempt's group may be deleted; 0: now. It has one slot, however often it asks.
 
-    One that the ledger does not know has a group all the same, which takes a place.
+    One that the ledger does not know (any more) is counted each time, and takes no place.
     """
-    known = ledger.live.get(attempt, Live(0.0, now))
-    if known.delete_at is not None:
+    known = ledger.live.get(attempt)
+    if known is not None and known.delete_at is not None:
         return ledger, max(0.0, (known.delete_at - now).total_seconds())
     number = rate.bucket(now)
     deletes = ledger.deletes.tidied(number)
@@ -111,7 +126,9 @@ def delete_slot(ledger: Ledger, attempt: str, now: datetime, limits: Limits) -> 
     if slot is None:
         return ledger, LONGEST
     delete_at = deletes.moment(slot) if slot > number else now
-    live = {**ledger.live, attempt: Live(known.cores, known.since, delete_at)}
+    if known is None and slot > number:
+        return ledger, (delete_at - now).total_seconds()
+    live = ledger.live if known is None else {**ledger.live, attempt: Live(known.cores, known.since, delete_at)}
     return replace(ledger, deletes=deletes.book(slot), live=live), max(0.0, (delete_at - now).total_seconds())
 
 
@@ -246,13 +263,22 @@ def _obstacle(ask: _Ask) -> Wait | None:
         until = ask.after(rate.start(now + rate.FIVE_MINUTES if number is None else number))
         return ask.wait(until, "creates came later than planned, and there are as many as Azure allows")
     if ask.free <= ask.keep:
-        return ask.wait(ask.now + timedelta(seconds=_absence(ask)), f"the {ask.groups} container groups or {ask.all_cores:g} cores of the location are in use")
+        return ask.wait(
+            ask.now + timedelta(seconds=_absence(ask)),
+            f"the {ask.groups} container groups or {ask.all_cores:g} cores of the location are in use",
+        )
     return None
 
 
 def _absence(ask: _Ask) -> float:
-    """Seconds until it is worth to ask again: nobody is told when a place is free, so who stands in front comes back sooner."""
-    nearness = SHORTEST * max(1, ask.line + 1 - ask.free)
+    """Seconds until it is worth to ask again: nobody is told when a place is free, so who stands in front comes back sooner.
+
+    Those of one bucket stand in no order: each counts as the last of them, so that together they ask no more often than one in front. One
+    whose booking is forgotten stands anywhere.
+    """
+    creates, number = ask.ledger.creates, rate.bucket(ask.slot)
+    is_booked = number in creates.booked or number >= rate.bucket(ask.now)
+    nearness = SHORTEST * max(1, creates.line(number + 1) + 1 - ask.free) if is_booked else LONGEST
     return SHORTEST if ask.is_first else min(max(ask.patience, SHORTEST), nearness, LONGEST)
 
 

@@ -30,6 +30,9 @@ OutcomeStatus = Literal["succeeded", "failed", "timed_out", "cancelled", "skippe
 Cleanup = Literal["none", "wanted", "done"]
 
 OPEN_STEP = ("pending", "started")
+QUOTA = "quota"
+"""What an attempt waits for that was never sent to ARM."""
+
 MOST_PAST = 20
 """Attempts that an item remembers besides its current one: its row has a limit."""
 
@@ -78,7 +81,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `claim` and `claimed_at` say which handler took it upon itself to deploy, and when; both are empty once it gave that up, and `waiting`
     and `due_at` say why and until when; `slot` is the place among the creates of its location that the quota gave it, `estimate` when it
-    will probably start. `is_deployed` is set once ARM was seen to know of it. `checks` and `cleanups` count what is done. `is_leaked` if
+    will probably start. `claims` counts those in a row of which nothing was heard again, `put_at` is when ARM answered that it has the
+    deployment. `is_deployed` is set once ARM is known to have it. `checks` and `cleanups` count what is done. `is_leaked` if
     the next attempt no longer waited for its container group to go.
     """
 
@@ -89,6 +93,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     launched_at: datetime
     claim: str = ""
     claimed_at: datetime | None = None
+    claims: int = 0
+    put_at: datetime | None = None
     waiting: str = ""
     due_at: datetime | None = None
     slot: datetime | None = None
@@ -125,7 +131,7 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One item of a step: its variables as they were given to it, its current attempt and how that ended.
 
     With a `retry` another attempt follows; without one the outcome is the item's own, and final. `spent` counts the failures of this
-    generation by the budget that they were charged to. `poisoned` counts the messages about it that could not be handled.
+    generation by the budget that they were charged to.
     """
 
     version: int = 1
@@ -139,7 +145,6 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry: NextTry | None = None
     spent: dict[str, int] = {}
     past: tuple[Past, ...] = ()
-    poisoned: int = 0
     applied: bool = False
 
     @property

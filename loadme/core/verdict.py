@@ -38,7 +38,7 @@ KINDS = {
     "InternalServerError": "infrastructure",
     "GatewayTimeout": "infrastructure",
     "ResourceDeploymentFailure": "infrastructure",
-    "DeploymentQuotaExceeded": "infrastructure",
+    "DeploymentQuotaExceeded": "quota",
     "Conflict": "infrastructure",
     "RetryableError": "infrastructure",
     "TooManyRequests": "quota",
@@ -74,10 +74,11 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """Not over yet. `started_at` is the container's own start; `is_deployed` if ARM knows of it."""
+    """Not over yet. `started_at` is the container's own start; `is_deployed` if ARM knows of it; `after`: seconds to wait."""
 
     started_at: datetime | None = None
     is_deployed: bool = False
+    after: float = 0.0
 
 
 class NotLaunched(Struct, frozen=True):
@@ -123,18 +124,23 @@ def judge(attempt: Attempt, seen: Observation, limits: Limits, now: datetime, po
         return Failed(error=_timed_out(container, limits.timeout), timed_out=True)
     if started is not None and limits.silence is not None and now > _heard(attempt, started) + timedelta(seconds=limits.silence):
         return Failed(error=_silent(container, limits.silence))
-    if seen.group is None and (attempt.is_deployed or attempt.started_at) and seen.deployment is None:
+    if seen.group is None and (attempt.is_deployed or attempt.started_at) and seen.deployment is None and _is_visible(attempt, now):
         return Failed(error=_error("infrastructure", "the container group and its deployment are gone: somebody deleted them", ()))
     if started is not None and seen.group is not None:
         return Waiting(started_at=started, is_deployed=True)
     return _unstarted(attempt, seen, now, policy)
 
 
+def _is_visible(attempt: Attempt, now: datetime) -> bool:
+    """Whether what was deployed must show by now: a GET right after a PUT may be 404."""
+    return attempt.put_at is None or now > attempt.put_at + timedelta(seconds=VANISHED)
+
+
 def _unstarted(attempt: Attempt, seen: Observation, now: datetime, policy: Policy) -> Verdict:
     if seen.deployment is not None and seen.deployment.state in ("Failed", "Canceled"):
         return Failed(error=_deployment_error(seen.deployment))
     if seen.group is None and seen.deployment is None:
-        return Waiting() if policy.is_launching(attempt, now) else NotLaunched()
+        return Waiting() if policy.is_launching(attempt, now) or not _is_visible(attempt, now) else NotLaunched()
     if seen.group is None and seen.deployment is not None and seen.deployment.state == "Succeeded":
         return _vanished(attempt, now)
     if seen.group is not None and seen.group.state == "Stopped":
@@ -217,8 +223,9 @@ def _exit_error(container: ContainerState, tail: tuple[str, ...]) -> Error:
 
 
 def _words(container: ContainerState) -> tuple[str, ...]:
-    restarted = (f"restarted {container.restart_count} times",) if container.restart_count else ()
-    return tuple(filter(None, (container.detail_status, *restarted, *container.events)))
+    count = container.restart_count
+    restarted = ("restarted once" if count == 1 else f"restarted {count} times") if count else ""
+    return tuple(filter(None, (container.detail_status, restarted, *container.events)))
 
 
 def _events(group: Group | None) -> Iterator[str]:
@@ -228,14 +235,15 @@ def _events(group: Group | None) -> Iterator[str]:
             yield from container.events
 
 
-def deployment_failure(error: ArmError) -> Error:
-    """ARM's error as ours: its kind from the most specific code in it, ARM's own words as details."""
+def deployment_failure(error: ArmError, unknown: str = "") -> Error:
+    """ARM's error as ours: its kind from the most specific code in it (`unknown` if there is none), ARM's own words as details."""
     found = tuple(_flat(error))
     known = [part.code for part in reversed(found) if part.code in KINDS]
-    kind = KINDS[known[0]] if known else KINDS.get(transient(error)) or _unknown(found)
+    kind = KINDS[known[0]] if known else KINDS.get(transient(error)) or unknown or _unknown(found)
     deepest = found[-1]
-    words = tuple(dict.fromkeys(f"{part.code}: {part.message}" for part in found))
-    return Error(kind=kind, message=f"Azure refused the container group: {_plain(deepest)}", details=words, hint=KIND_HINTS.get(kind))
+    words = tuple(dict.fromkeys(loglines.masked(f"{part.code}: {part.message}") for part in found))
+    message = loglines.masked(f"Azure refused the container group: {_plain(deepest)}")
+    return Error(kind=kind, message=message, details=words, hint=KIND_HINTS.get(kind))
 
 
 def _unknown(found: tuple[ArmError, ...]) -> str:

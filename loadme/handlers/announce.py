@@ -47,12 +47,18 @@ def notify(services: Services, message: Notify) -> None:
             log.info("notify-outdated", run=message.run, step=message.step, item=message.item)
         elif message.to == "queue":
             _tell(services, event, message)
-            if not message.step:
-                transaction.change_run(services, message.run, Announced(message.generation))
+            _told(services, message)
         elif services.settings.events.webhook:
             _post(services, event)
     except Terminal as refused:
         log.error("notify-refused", run=message.run, step=message.step, item=message.item, why=str(refused))
+        # An end that cannot be told must not keep its run from being closed, resumed and deleted.
+        _told(services, message)
+
+
+def _told(services: Services, message: Notify) -> None:
+    if message.to == "queue" and not message.step:
+        transaction.change_run(services, message.run, Announced(message.generation))
 
 
 def _event(services: Services, message: Notify) -> CloudEvent | None:

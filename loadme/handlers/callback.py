@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from loadme import claims, log, transaction
 from loadme.core import bodies, loglines, original, tokens
 from loadme.core.engine import State
-from loadme.core.events import Progressed, Report
+from loadme.core.events import Progressed
 from loadme.core.ids import AttemptId, parse_attempt
 from loadme.core.state import Error, Item, Outcome, Progress
 from loadme.errors import LoadmeError, Rejected, RunAbsent
@@ -61,14 +61,14 @@ def _report(services: Services, call: Call, kind: str, judged: Judge) -> str:
     loaded = _load(services, attempt)
     if call.in_query and not _is_original(loaded.state, attempt):
         raise _not_authorized()
-    item = _current(loaded.state, attempt)
+    accepted = _accepted(loaded.state, attempt)
     outcome, wrong = judged(services, loaded.state, attempt, given)
     # The kind counts too: `{}` as outputs and `{}` as a failure are two reports.
     outcome = replace(outcome, digest=hashlib.sha256(kind.encode() + call.body).hexdigest())
-    if item.outcome is None:
+    if accepted is None:
         _accept(services, loaded, attempt, outcome)
     else:
-        _again(services, loaded.state, item, outcome.digest)
+        _again(services, loaded.state, accepted, outcome.digest)
     if wrong is not None:
         raise wrong
     return ACCEPTED
@@ -158,25 +158,32 @@ def _current(state: State, attempt: AttemptId) -> Item:
     return item
 
 
-def _again(services: Services, state: State, item: Item, digest: str) -> None:
+def _accepted(state: State, attempt: AttemptId) -> Outcome | None:
+    """The outcome of the attempt, also of one that another has replaced. Raises Rejected(410) for an attempt that is not remembered."""
+    item = state.items.get((attempt.step, attempt.item))
+    found = item.numbered(attempt.attempt) if item else None
+    if found is None:
+        raise _over()
+    return found[1]
+
+
+def _again(services: Services, state: State, accepted: Outcome, digest: str) -> None:
     """A report after the accepted one: the same again is confirmed and its message sent again, so that none is lost."""
-    outcome = item.outcome
-    if outcome is not None and outcome.source == "callback" and outcome.digest == digest:
-        transaction.perform_due(services, state)
-        return
-    if outcome is not None and outcome.source == "callback" and outcome.digest:
+    if accepted.source != "callback" or not accepted.digest:
+        raise _over()
+    if accepted.digest != digest:
         raise Rejected(409, "Another outcome was accepted", "this attempt has already reported, with another body; the first report stands")
-    raise _over()
+    transaction.perform_due(services, state)
 
 
 def _accept(services: Services, loaded: Loaded, attempt: AttemptId, outcome: Outcome) -> None:
-    event = Report(attempt=attempt, outcome=outcome)
-    after, accepted = transaction.change(services, attempt.run, (attempt.step, attempt.item), event, loaded)
-    item = _current(after, attempt)
-    if not accepted:
-        _again(services, after, item, outcome.digest)
+    after, is_first = transaction.report(services, attempt, outcome, loaded)
+    accepted = _accepted(after, attempt)
+    if not is_first:
+        if accepted is None:
+            raise _over()
+        _again(services, after, accepted, outcome.digest)
         return
-    log.info("outcome", run=attempt.run, attempt=str(attempt), status=outcome.status, source="callback")
     transaction.perform_due(services, after)
     _save_log(services, attempt)
 

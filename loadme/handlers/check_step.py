@@ -7,15 +7,12 @@ from loadme.core import engine, events, verdict
 from loadme.core.engine import State
 from loadme.core.events import Checked
 from loadme.core.messages import StepCheck, attempt_of
-from loadme.core.state import Error, Item, Outcome
+from loadme.core.state import QUOTA, Error, Item, Outcome
 from loadme.core.verdict import Failed, Limits, NotLaunched, Observation, Succeeded, Waiting
 from loadme.definitions import durations
 from loadme.errors import Rejected, Retryable, Terminal
 from loadme.handlers import outcomes
 from loadme.services import Services
-
-QUOTA = "quota"
-"""What an attempt waits for that was never sent to ARM."""
 
 
 def check_step(services: Services, message: StepCheck) -> None:
@@ -64,17 +61,20 @@ def _blind(services: Services, item: Item, timeout: float, trouble: Terminal | R
     """
     log.warning("check-blind", run=item.run, attempt=item.attempt.group, why=str(trouble))
     if services.now() <= services.settings.policy.deadline(item.attempt.launched_at, timeout):
-        return Waiting()
+        return Waiting(after=trouble.after if isinstance(trouble, Retryable) else 0.0)
     message = f"the container did not report, and Azure did not say what became of it: {trouble}"
     hint = "give the app's identity the role it needs on the resource group of the containers"
     return Failed(error=Error(kind="infrastructure", message=message, hint=hint))
 
 
 def _observe(services: Services, item: Item) -> Observation:
-    name = item.attempt.group
+    name, is_started = item.attempt.group, item.attempt.started_at is not None
+    # Quota, capacity and image errors surface on the deployment only; once the container runs it has nothing more to say. It is asked
+    # first: a group that is missing after its deployment has succeeded is gone, but one that was missing before may have come since.
+    deployment = None if is_started else services.arm.deployment(name)
     group = services.arm.group(name)
-    # Quota, capacity and image errors surface on the deployment only; once the container runs it has nothing more to say.
-    deployment = services.arm.deployment(name) if group is None or item.attempt.started_at is None else None
+    if group is None and is_started:
+        deployment = services.arm.deployment(name)
     has_ended = verdict.has_ended(item.attempt, group)
     return Observation(deployment=deployment, group=group, log=_log(services, name) if has_ended else None)
 
@@ -93,6 +93,7 @@ def _look_again(services: Services, state: State, item: Item, message: StepCheck
     now, limits = services.now(), _limits(state, item)
     seen = engine.decide(state, event, now, services.settings.policy).items[(item.step, item.item)]
     delay = engine.check_delay(seen, message.number + 1, limits.timeout, limits.silence, now, services.settings.policy)
+    delay = max(delay, what.after)
     # The next check is sent before this one is recorded: cut in between, this one comes again and sends it twice, and the number tells
     # the second from the first. The other way round it could be lost.
     transaction.perform(services, state, events.Check(item.attempt_id, message.number + 1, delay))

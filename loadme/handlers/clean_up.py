@@ -11,7 +11,7 @@ from loadme.core.arm import Group
 from loadme.core.events import Cleaned, CleanUp, CleanupTried
 from loadme.core.messages import StepCleanup, attempt_of
 from loadme.core.policies import LOG_PATIENCE, LOG_WAIT
-from loadme.core.state import Attempt, Outcome
+from loadme.core.state import QUOTA, Attempt, Outcome
 from loadme.errors import LoadmeError, Retryable, Terminal
 from loadme.handlers import archive, close, quota
 from loadme.services import Services
@@ -24,7 +24,7 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     """One pass; each does what can be done now and sends for the next one, until the group is surely gone for good.
 
     Only their number is remembered: each looks at what is there. ARM can still carry out a PUT until functionTimeout after the launch
-    was last claimed, so only what is seen after that proves that no group comes back.
+    was last claimed, unless it has answered, so only what is seen after that proves that no group comes back.
     """
     attempt = attempt_of(message)
     key = (attempt.step, attempt.item)
@@ -37,10 +37,10 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     of, outcome = found
     result, pause = _tried(services, of, outcome)
     policy, number = services.settings.policy, message.number + 1
-    wait = policy.claim_left(of.claimed_at, services.now())
+    wait = policy.fence_left(of, services.now())
     if result == "gone":
-        # Its place is free as soon as its group is gone; its slot among the creates only when it surely never needs it.
-        quota.give_back(services, of.location, of.group, None if wait > 0 else of.slot)
+        # Its place is free as soon as its group is gone; its slot among the creates, if it never came to use it.
+        quota.give_back(services, of.location, of.group, of.slot if of.waiting == QUOTA else None)
     if result != "gone" or wait > 0:
         delay = max(pause, policy.cleanup_delay(number)) if result == "busy" else max(wait, policy.cleanup_delay(1))
         # Sent before it is recorded, as a check is: the number tells a second message from the first.
@@ -67,6 +67,8 @@ def _tried(services: Services, attempt: Attempt, outcome: Outcome | None) -> tup
 
 def _pass(services: Services, attempt: Attempt, outcome: Outcome | None) -> tuple[Found, float]:
     name = attempt.group
+    # The deployment first: seen to be over, it makes no group any more, and a group that is not there afterwards stays away.
+    deployment = services.arm.deployment(name)
     group = services.arm.group(name)
     if group is not None:
         is_saved = _save_log(services, name)
@@ -77,7 +79,6 @@ def _pass(services: Services, attempt: Attempt, outcome: Outcome | None) -> tupl
             return "busy", pause
         services.arm.delete_group(name)
         log.info("delete-group", attempt=name)
-    deployment = services.arm.deployment(name)
     if deployment is not None and not deployment.is_over:
         return "busy", 0.0
     if deployment is not None:

@@ -14,12 +14,14 @@ from loadme.services import Services
 def close_if_over(services: Services, run: Run) -> bool:
     """Takes the run out of the open ones if it is over and all its attempts are cleaned up.
 
-    That it is closed is recorded in the run before its row goes, and the row goes only if nobody has written it since: a resume writes the
-    row first and the run then, and so one of the two always finds out about the other.
+    That it is closed is recorded in the run before its row goes, each time, and the row goes only if nobody has written it since: a resume
+    writes the row between reading and changing the run, and so one of the two always finds out about the other.
     """
     if run.status == "running" or not run.announced or run.purged_at is not None or store.has_open_items(services.tables, run.id):
         return False
     row = services.tables.read(store.OPEN, run.id)
+    if row is None and run.closed:
+        return True
     after = transaction.change_run(services, run.id, Closed()).run
     if not after.closed or after.purged_at is not None:
         return False

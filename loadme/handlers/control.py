@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from loadme import claims, log, store, transaction
-from loadme.core import contract, runs
+from loadme.core import contract, retries, runs
 from loadme.core.engine import State
 from loadme.core.events import Cancel, Resume, RunEvent
 from loadme.core.state import Run, Value
@@ -36,6 +36,8 @@ def cancel(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
     if run.status != "running":
         raise Rejected(409, "The run is over", f"the run {run.id} is {run.status} already: there is nothing to cancel")
     after = transaction.change_run(services, run.id, Cancel(reason=reason))
+    if after.run.cancel is None:
+        raise Rejected(409, "The run is over", f"the run {run.id} has {after.run.status} just now: there is nothing to cancel")
     log.info("cancel", run=run.id)
     _set_going(services, after)
     return after.run
@@ -56,16 +58,34 @@ def resume(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
         raise Retryable("the end of the run is being told just now", after=2.0)
     if not runs.resumable(workflow, run, start):
         raise Rejected(409, "Nothing to resume", f"no step of the run {run.id} failed: name the step to begin with in `from`")
+    _check_numbers(services, run)
     event = Resume(start=start, variables=_variables(services, workflow, run, given.get("variables")))
     after = _resumed(services, run, event)
-    find_run(services, run.id)  # it may have begun to be deleted just then
+    _check_resumed(services, run, event, after.run)
     log.info("resume", run=run.id, start=start, generation=after.run.generation)
     _set_going(services, after)
     return after.run
 
 
+def _check_numbers(services: Services, run: Run) -> None:
+    """An attempt id has three digits for the number."""
+    worn = [one.item for one in store.read_items(services.tables, run.id) if one.item.attempt.number > retries.MOST_ATTEMPTS]
+    if worn:
+        detail = f"the step {worn[0].step} has had {worn[0].attempt.number} attempts, and a run can have no more: start a new run"
+        raise Rejected(409, "Too many attempts", detail)
+
+
+def _check_resumed(services: Services, before: Run, event: Resume, after: Run) -> None:
+    """Raises Rejected if somebody else was faster, with something else."""
+    find_run(services, before.id)
+    is_ours = after.generation == before.generation + 1 and event.variables in (None, after.variables)
+    if not is_ours or after.cancel is not None:
+        raise Rejected(409, "The run was resumed", f"somebody else resumed the run {before.id} at the same moment: look at it again")
+
+
 def _resumed(services: Services, run: Run, event: RunEvent) -> State:
-    # The patrol's row comes first, as at the start, and again whenever somebody else changed the run: it may have been let go of just then.
+    # The patrol's row is written after the run was read and before it is changed: whoever lets go of the run read the row before he
+    # changed the run, so either our write meets his, or the row that he deletes is not the one that is there.
     due = timedelta(seconds=services.settings.policy.first_look)
     return transaction.change_run(services, run.id, event, lambda: services.tables.write([open_row(run.id, services.now() + due)]))
 
@@ -84,13 +104,13 @@ def _start(run: Run, given: object) -> str:
         return ""
     if not isinstance(given, str) or given not in run.steps:
         hint = nearest(str(given), run.steps) or f"the run has {', '.join(run.steps)}"
-        raise _wrong("from", f"the run has no step {str(given)[:60]!r}", hint)
+        raise _wrong("from", f"names no step of the run: {str(given)[:60]!r}", hint)
     return given
 
 
 def _variables(services: Services, workflow: Workflow, run: Run, given: object) -> Value | None:
     """The run's variables with these in their places, checked as at the start; None to keep them all."""
-    if not given:
+    if given is None:
         return None
     if not isinstance(given, Mapping):
         raise _wrong("variables", "must be an object of variables")

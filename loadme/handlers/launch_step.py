@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from loadme import claims, log, transaction
-from loadme.core import contract, engine, retries, runs, verdict
-from loadme.core.arm import ArmError
+from loadme.core import contract, engine, loglines, retries, runs, verdict
+from loadme.core.arm import ArmError, RegistryCredentials
 from loadme.core.contract import Context
-from loadme.core.engine import State
-from loadme.core.events import Decline, Launch, Release, Report
+from loadme.core.engine import ItemKey, State
+from loadme.core.events import Decline, Deployed, Launch, Release, Report
 from loadme.core.messages import StepRequest
 from loadme.core.quota import Wait
-from loadme.core.state import Error, Item, Outcome
+from loadme.core.state import QUOTA, Error, Item, Outcome
 from loadme.definitions import durations
-from loadme.errors import Absent, Conflict, ExpressionFailed, Retryable, Terminal, Unavailable
+from loadme.errors import Absent, Conflict, ExpressionFailed, LoadmeError, Retryable, Terminal, Throttled, Unavailable
 from loadme.handlers import outcomes, quota
 from loadme.services import Services
+from loadme.transaction import Loaded
 
 CLAIM_BYTES = 8
+MOST_CLAIMS = 10
+"""Claims of one launch, one after the other, of none of which anything was heard again."""
+
 LONGEST_WAIT = 300.0
 """Seconds between tries of a launch that ARM refuses for now, unless ARM itself asks for more."""
 
@@ -30,29 +36,36 @@ def launch_step(services: Services, message: StepRequest) -> None:
     """
     key = (message.step, message.item)
     loaded = transaction.load(services, message.run, key)
+    before = loaded.state.items.get(key)
     if message.generation != loaded.state.run.steps[message.step].generation:
         return
-    if runs.is_stopped(loaded.state.run):
+    if runs.is_stopped(loaded.state.run) or (before is not None and before.generation != message.generation and before.outcome is None):
         _stop(services, loaded.state, message)
         return
-    _wait_for_the_last_one(services, loaded.state.items.get(key), message)
+    _wait_for_the_last_one(services, before, message)
+    if before is not None and before.outcome is None and before.attempt.claims >= MOST_CLAIMS:
+        _fail_unheard(services, before)
+        return
     claim = services.random_bytes(CLAIM_BYTES).hex()
-    before = loaded.state.items.get(key)
     seen = _seen(services, loaded.state, message)
     event = _event(services, loaded.state, message, seen, claim)
-    after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
-    if after != loaded.state:
-        try:
-            transaction.save(services, loaded, after)
-        except Conflict:
-            # Somebody else was first; or it was this very write, whose answer was lost.
-            after = transaction.load(services, message.run, key).state
-    item = after.items.get(key)
+    loaded = _claimed(services, loaded, engine.decide(loaded.state, event, services.now(), services.settings.policy), key)
+    item = loaded.state.items.get(key)
     mine = item if item is not None and item.outcome is None and item.attempt.claim == claim else None
-    _set_going(services, after, mine)
+    _set_going(services, loaded.state, mine)
     if mine is not None:
         is_first = before is None or before.attempt.number != mine.attempt.number
-        _deploy(services, after, mine, seen, is_first)
+        _deploy(services, loaded, mine, seen, is_first)
+
+
+def _claimed(services: Services, loaded: Loaded, after: State, key: ItemKey) -> Loaded:
+    if after == loaded.state:
+        return loaded
+    try:
+        return transaction.save(services, loaded, after)
+    except Conflict:
+        # Somebody else was first; or it was this very write, whose answer was lost.
+        return transaction.load(services, after.run.id, key)
 
 
 def _wait_for_the_last_one(services: Services, item: Item | None, message: StepRequest) -> None:
@@ -70,11 +83,12 @@ def _wait_for_the_last_one(services: Services, item: Item | None, message: StepR
 
 
 def _stop(services: Services, state: State, message: StepRequest) -> None:
-    """The run is to stop, or is over: what was not launched is not launched, and what was is given up."""
+    """The run is to stop, or is over, or was resumed without the item: what was not launched is not, and what was is given up."""
     why = state.run.cancel.reason if state.run.cancel else ""
     error = Error(kind="cancelled", message="the run was cancelled" + (f": {why}" if why else ""))
     outcome = Outcome(status="cancelled", at=services.now(), source="cancel", error=error)
-    item = engine.current(state, message.step, message.item)
+    item = state.items.get((message.step, message.item))
+    item = item if item is not None and (item.outcome is None or item.generation == message.generation) else None
     event: Decline | Report
     if item is None:
         event = Decline(step=message.step, item=message.item, variables=message.variables, outcome=outcome)
@@ -82,6 +96,17 @@ def _stop(services: Services, state: State, message: StepRequest) -> None:
         event = Report(attempt=item.attempt_id, outcome=outcome)
     after, _ = transaction.change(services, message.run, (message.step, message.item), event)
     transaction.perform_due(services, after)
+    if not runs.is_stopped(after.run):
+        raise Retryable(f"the attempt of {message.step} from before the resume is being given up", after=2.0)
+
+
+def _fail_unheard(services: Services, item: Item) -> None:
+    """Whoever began this launch died of it each time, as a worker does that has no memory left: it is not begun again."""
+    message = f"the launch was begun {item.attempt.claims} times, and each time its function died"
+    hint = "the function app's log says of what; when it is mended, `loadme resume` the run"
+    outcomes.accept(
+        services, item, Outcome(status="failed", at=services.now(), source="launch", error=Error(kind="poison", message=message, hint=hint))
+    )
 
 
 def _set_going(services: Services, state: State, mine: Item | None) -> None:
@@ -91,7 +116,7 @@ def _set_going(services: Services, state: State, mine: Item | None) -> None:
         if mine is not None:
             # This message comes again in a moment, and must find the launch free.
             release = Release(attempt=mine.attempt_id, why=str(trouble)[: engine.SHORT], after=0.0)
-            transaction.change(services, mine.run, (mine.step, mine.item), release)
+            _give_back(services, mine, release)
         raise
 
 
@@ -127,20 +152,34 @@ def _event(services: Services, state: State, message: StepRequest, seen: Context
     return Decline(step=message.step, item=message.item, variables=message.variables, outcome=outcome)
 
 
-def _deploy(services: Services, state: State, item: Item, seen: Context, is_first: bool) -> None:
+def _deploy(services: Services, loaded: Loaded, item: Item, seen: Context, is_first: bool) -> None:
     try:
         if is_first or services.arm.deployment(item.attempt.group) is None:
-            cores = state.workflow.cpu(state.workflow.steps[item.step])
+            cores = loaded.state.workflow.cpu(loaded.state.workflow.steps[item.step])
             turn = quota.take(services, item.attempt.location, item.attempt.group, cores, item.attempt.slot)
             if isinstance(turn, Wait):
                 _queue_up(services, item, turn)
-            else:
-                _put(services, state, item, seen)
+                return
+            _put(services, loaded.state, item, seen)
+        _deployed(services, loaded, item)
     except (Terminal, Absent) as refused:
         code = refused.code if isinstance(refused, Terminal) else "NotFound"
         _fail(services, item, code or "Refused", refused)
     except Retryable as trouble:
         _refused_for_now(services, item, trouble)
+    except Exception:
+        # A bug: the host tries this message again, which must find the launch free, and at last it is poison.
+        with suppress(LoadmeError):
+            _give_back(services, item, Release(attempt=item.attempt_id, why="something unforeseen", after=0.0, slot=item.attempt.slot))
+        raise
+
+
+def _deployed(services: Services, loaded: Loaded, item: Item) -> None:
+    """Remembers that ARM has answered: cleanup need not fear a PUT that comes late. Not to know it costs only time."""
+    try:
+        transaction.change(services, item.run, (item.step, item.item), Deployed(item.attempt_id), loaded)
+    except LoadmeError as trouble:
+        log.warning("deployed-not-recorded", run=item.run, attempt=item.attempt.group, why=str(trouble))
 
 
 def _put(services: Services, state: State, item: Item, seen: Context) -> None:
@@ -148,7 +187,12 @@ def _put(services: Services, state: State, item: Item, seen: Context) -> None:
     spec = contract.template_spec(settings, state.workflow, step)
     wanted = contract.asked(state.workflow, step, seen)
     request = contract.group_request(settings, state.workflow, state.run, item, seen["variables"], wanted)
-    parameters = contract.fill_template(settings, services.templates.parameters(spec), request, services.arm.registry_credentials)
+    declared = services.templates.get(spec, services.arm.template_parameters)
+
+    def credentials(registry: str) -> RegistryCredentials:
+        return services.registries.get(registry, services.arm.registry_credentials)
+
+    parameters = contract.fill_template(settings, declared, request, credentials)
     services.arm.deploy(item.attempt.group, spec, parameters)
     log.info("deploy", run=item.run, attempt=item.attempt.group, location=item.attempt.location)
 
@@ -158,21 +202,20 @@ def _refused_for_now(services: Services, item: Item, trouble: Retryable) -> None
     kind = verdict.KINDS.get(trouble.code, "")
     if kind == "quota":
         quota.hold(services, item.attempt.location, trouble.after)
-        _ask_again(
-            services, item, Release(attempt=item.attempt_id, why="quota", after=max(trouble.after, _pause(item)), slot=item.attempt.slot)
-        )
-    elif kind and not isinstance(trouble, Unavailable):
-        _fail(services, item, trouble.code, trouble)
+        why, after = QUOTA, max(trouble.after, _pause(item))
+    elif trouble.code and not isinstance(trouble, Unavailable | Throttled):
+        _fail(services, item, trouble.code, trouble, "infrastructure")
+        return
     else:
-        after = max(trouble.after, _pause(item))
-        log.warning("deploy-later", run=item.run, attempt=item.attempt.group, delay=after, why=str(trouble))
-        _ask_again(services, item, Release(attempt=item.attempt_id, why=str(trouble)[: engine.SHORT], after=after, slot=item.attempt.slot))
+        why, after = loglines.masked(str(trouble))[: engine.SHORT], max(trouble.after, _pause(item))
+        log.warning("deploy-later", run=item.run, attempt=item.attempt.group, delay=after, why=why)
+    _ask_again(services, item, Release(attempt=item.attempt_id, why=why, after=after, slot=item.attempt.slot))
 
 
 def _queue_up(services: Services, item: Item, turn: Wait) -> None:
     after = max(1.0, (turn.until - services.now()).total_seconds())
     log.info("quota", run=item.run, attempt=item.attempt.group, delay=after, why=turn.why)
-    _ask_again(services, item, Release(attempt=item.attempt_id, why="quota", after=after, slot=turn.slot, estimate=turn.estimate))
+    _ask_again(services, item, Release(attempt=item.attempt_id, why=QUOTA, after=after, slot=turn.slot, estimate=turn.estimate))
 
 
 def _pause(item: Item) -> float:
@@ -181,13 +224,24 @@ def _pause(item: Item) -> float:
 
 def _ask_again(services: Services, item: Item, release: Release) -> None:
     """Gives the claim up and asks again later. This message is not sent again by anybody else: one launch has one request on its way."""
-    again = StepRequest(run=item.run, step=item.step, item=item.item, generation=item.generation, variables=item.variables)
+    again = StepRequest(
+        run=item.run,
+        step=item.step,
+        item=item.item,
+        attempt=item.attempt.number,
+        generation=item.generation,
+        variables=item.variables,
+    )
     transaction.send(services, again, release.after + 1.0)
+    _give_back(services, item, release)
+
+
+def _give_back(services: Services, item: Item, release: Release) -> None:
     transaction.change(services, item.run, (item.step, item.item), release)
 
 
-def _fail(services: Services, item: Item, code: str, refused: Exception) -> None:
+def _fail(services: Services, item: Item, code: str, refused: Exception, unknown: str = "") -> None:
     """The container group cannot be deployed as it is asked for: the attempt fails now, with ARM's own words."""
     log.warning("deploy-refused", run=item.run, attempt=item.attempt.group, code=code)
-    error = verdict.deployment_failure(ArmError(code=code, message=str(refused), details=()))
+    error = verdict.deployment_failure(ArmError(code=code, message=str(refused), details=()), unknown)
     outcomes.accept(services, item, Outcome(status="failed", at=services.now(), source="launch", error=error))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,17 +28,23 @@ BATCH = 200
 PAGES = 50
 """Pages of open runs that one tick reads at the most to find those that are due."""
 
+MARK = "mark"
+"""The row of the partition `patrol` that says where the next tick begins."""
+
 
 def patrol(services: Services) -> Counter[str]:
     """What was found, counted. Safe to run twice at once: who moves a due time first does what is due then."""
     found = Counter[str]()
-    until = services.now() + timedelta(seconds=services.settings.policy.tick)
-    _chore("runs", found, lambda: _look_after_all(services, found, until))
+    _chore("runs", found, lambda: _look_after_all(services, found, _end(services)))
     _chore("poison", found, lambda: found.update(poison=poison.drain(services)))
-    _chore("sweep", found, lambda: found.update(sweep.sweep(services, until)))
+    _chore("sweep", found, lambda: found.update(sweep.sweep(services, _end(services))))
     log.info("patrol", **found)
     _chore("report", found, lambda: _remember(services, found))
     return found
+
+
+def _end(services: Services) -> datetime:
+    return services.now() + timedelta(seconds=services.settings.policy.tick)
 
 
 def _chore(name: str, found: Counter[str], act: Callable[[], object]) -> None:
@@ -58,36 +65,59 @@ def _remember(services: Services, found: Counter[str]) -> None:
 
 
 def _look_after_all(services: Services, found: Counter[str], until: datetime) -> None:
-    for row in islice(_open_rows(services), PAGES * BATCH):
-        etag = _take(services, row)
-        if etag:
+    """Looks at the runs that are due, from where the last tick stopped: however many there are, each has its turn."""
+    first = mark = _mark(services)
+    for row in islice(_open_rows(services, first), PAGES * BATCH):
+        look = _take(services, row)
+        if look is not None:
             found["looked"] += 1
-            found["sent_again"] += _look_after(services, row.row, etag)
-        if found["looked"] == BATCH or services.now() > until:
-            # The rest is due in the next tick.
+            found["sent_again"] += _look_after(services, row.row, look)
+        mark = row.row + "0"
+        if found["looked"] >= BATCH or services.now() > until:
             break
+    else:
+        mark = ""
+    if mark != first:
+        services.tables.write([Row(partition=store.PATROL, row=MARK, body=mark.encode(), etag=ANY)])
 
 
-def _open_rows(services: Services) -> Iterator[Row]:
-    first = ""
+def _mark(services: Services) -> str:
+    row = services.tables.read(store.PATROL, MARK)
+    return row.body.decode() if row else ""
+
+
+def _open_rows(services: Services, first: str) -> Iterator[Row]:
     while rows := services.tables.list(store.OPEN, first=first, limit=BATCH):
         yield from rows
         first = rows[-1].row + "0"
 
 
-def _take(services: Services, row: Row) -> str:
-    """Moves the run's due time by compare-and-set before anything is sent, or two patrols would send everything twice. The new ETag."""
+class _Look(NamedTuple):
+    """A look at a run that is ours to take; `is_second` if another one was taken since the row was written."""
+
+    etag: str
+    is_second: bool
+
+
+def _take(services: Services, row: Row) -> _Look | None:
+    """Moves the run's due time by compare-and-set before anything is sent, or two patrols would send everything twice."""
     now, period = services.now(), timedelta(seconds=services.settings.policy.patrol_period)
-    due = msgspec.convert(msgspec.json.decode(row.body)["due"], type(now))
-    if now < due:
-        return ""
+    known = msgspec.json.decode(row.body, type=_Open)
+    if now < known.due:
+        return None
     try:
-        return services.tables.write([dataclasses.replace(open_row(row.row, now + period), etag=row.etag)])[0]
+        (etag,) = services.tables.write([dataclasses.replace(open_row(row.row, now + period, is_seen=True), etag=row.etag)])
     except Conflict:
-        return ""
+        return None
+    return _Look(etag, known.seen)
 
 
-def _look_after(services: Services, run: str, etag: str) -> int:
+class _Open(msgspec.Struct, frozen=True):
+    due: datetime
+    seen: bool = False
+
+
+def _look_after(services: Services, run: str, look: _Look) -> int:
     """How much of the run had to be sent again."""
     try:
         if store.read_run(services.tables, run).run.purged_at is not None:
@@ -97,10 +127,12 @@ def _look_after(services: Services, run: str, etag: str) -> int:
         services.tables.write([store.listing_row(state.run)])
         return 0 if close_if_over(services, state.run) else transaction.perform_due(services, state, *state.run.steps)
     except RunAbsent:
-        # Its start was cut before the run was stored; nobody was told that it was accepted. Unless it is being started again just now.
+        # Its start was cut before the run was stored, or has not come so far: at the second look whoever began it is dead, and nobody was
+        # told that it was accepted. Unless it is being started again just now.
         with suppress(Conflict):
-            services.tables.delete(store.OPEN, run, etag)
-            services.tables.delete(store.ALL, newest_first(run))
+            if look.is_second:
+                services.tables.delete(store.OPEN, run, look.etag)
+                services.tables.delete(store.ALL, newest_first(run))
     except LoadmeError as trouble:
         log.warning("patrol-run", run=run, why=str(trouble))
     except Exception:

@@ -101,9 +101,9 @@ def _create(services: Services, workflow: Workflow, run: str, accepted: Mapping[
     return made
 
 
-def open_row(run: str, due: datetime) -> Row:
-    """The run's row among those that the patrol looks after; `due` is when it looks next."""
-    return Row(partition=store.OPEN, row=run, body=msgspec.json.encode({"due": due}), etag="*")
+def open_row(run: str, due: datetime, *, is_seen: bool = False) -> Row:
+    """The run's row among those that the patrol looks after; `due` is when it looks next, `is_seen` whether it has looked before."""
+    return Row(partition=store.OPEN, row=run, body=msgspec.json.encode({"due": due, "seen": is_seen}), etag="*")
 
 
 def _set_going(services: Services, state: State) -> None:

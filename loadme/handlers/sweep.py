@@ -1,6 +1,7 @@
 """The sweep, a part of the patrol: what nobody remembers is removed from Azure, and what is too old from storage.
 
-Ours is what bears the app's tags or, where the template has none, what is named as only an attempt is; nothing else is touched.
+Ours is what bears the app's tags or, where the template has none, what is named as an attempt of a run that our own table knows: another
+app may share the resource group. Nothing else is touched; a group without tags of an unknown run is counted.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
+from typing import Literal
 
 import msgspec
 
@@ -34,14 +36,19 @@ MOST_RECORDS = 800
 def sweep(services: Services, until: datetime) -> Counter[str]:
     """What was removed, counted; nothing if it is not time yet, or another host is about it. What is not done by `until` waits."""
     found = Counter[str]()
-    if services.now() > until or not _is_time(services):
+    if not _is_time(services):
         return found
-    groups = list(services.arm.groups())
-    quota.reconcile(services, groups)
-    _each(found, "leaked_groups", lambda: _leaked_groups(services, groups, until))
-    _each(found, "old_records", lambda: _old_records(services, {group.name for group in groups}, until))
+    _each(found, "leaked_groups", lambda: _in_azure(services, found, until))
     _each(found, "retention", lambda: sum(retention.sweep(services)))
     return found
+
+
+def _in_azure(services: Services, found: Counter[str], until: datetime) -> int:
+    groups = list(services.arm.groups())
+    count = _leaked_groups(services, groups, until, found)
+    _each(found, "old_records", lambda: _old_records(services, {group.name for group in groups}, until))
+    quota.reconcile(services, groups)
+    return count
 
 
 def _each(found: Counter[str], name: str, act: Callable[[], int]) -> None:
@@ -65,13 +72,14 @@ def _is_time(services: Services) -> bool:
     return True
 
 
-def _leaked_groups(services: Services, groups: list[Group], until: datetime) -> int:
-    in_time = takewhile(lambda _: services.now() <= until, groups)
-    leaked = (group for group in in_time if (attempt := ours(services, group)) is not None and _is_forgotten(services, attempt))
+def _leaked_groups(services: Services, groups: list[Group], until: datetime, found: Counter[str]) -> int:
     count = 0
-    for group in islice(leaked, MOST):
-        log.error("leaked-group", name=group.name, location=group.location)
-        count += _delete_group(services, group)
+    for group in takewhile(lambda _: services.now() <= until, groups):
+        what = _judged(services, group.name, ours(services, group), contract.APP in group.tags)
+        found["unknown_groups"] += what == "unknown"
+        if what == "forgotten" and count < MOST:
+            log.error("leaked-group", name=group.name, location=group.location)
+            count += _delete_group(services, group)
     return count
 
 
@@ -81,6 +89,8 @@ def _delete_group(services: Services, group: Group) -> int:
     except LoadmeError as trouble:
         log.warning("log-not-saved", attempt=group.name, why=str(trouble))
     try:
+        if quota.delete_delay(services, group.location, group.name) > 0:
+            return 0
         services.arm.delete_group(group.name)
         quota.give_back(services, group.location, group.name)
     except LoadmeError as trouble:
@@ -90,16 +100,23 @@ def _delete_group(services: Services, group: Group) -> int:
 
 
 def _old_records(services: Services, groups: set[str], until: datetime) -> int:
-    """Records of deployments whose container group is gone."""
-    in_time = takewhile(lambda _: services.now() <= until, islice(services.arm.deployments(), MOST_RECORDS))
-    over = (one.name for one in in_time if one.is_over and one.name not in groups)
-    old = (name for name in over if (attempt := parse_attempt(name)) is not None and _is_forgotten(services, attempt))
+    """Records of deployments whose container group is gone. They have no tags: only what our own table knows of is touched."""
     count = 0
-    for name in islice(old, MOST):
-        log.warning("old-record", name=name)
-        services.arm.delete_deployment(name)
-        count += 1
+    for one in takewhile(lambda _: services.now() <= until, islice(services.arm.deployments(), MOST_RECORDS)):
+        is_old = one.is_over and one.name not in groups and count < MOST
+        if is_old and _judged(services, one.name, parse_attempt(one.name), False) == "forgotten":
+            count += _delete_record(services, one.name)
     return count
+
+
+def _delete_record(services: Services, name: str) -> int:
+    log.warning("old-record", name=name)
+    try:
+        services.arm.delete_deployment(name)
+    except LoadmeError as trouble:
+        log.warning("old-record-left", name=name, why=str(trouble))
+        return 0
+    return 1
 
 
 def ours(services: Services, group: Group) -> AttemptId | None:
@@ -110,15 +127,32 @@ def ours(services: Services, group: Group) -> AttemptId | None:
     return parse_attempt(group.name)
 
 
-def _is_forgotten(services: Services, attempt: AttemptId) -> bool:
-    """Whether nobody will come to clean the attempt up: it was cleaned up, or there is no word of it although its run is not young."""
+Judgement = Literal["forgotten", "unknown", "ours", "foreign"]
+
+
+def _judged(services: Services, name: str, attempt: AttemptId | None, is_tagged: bool) -> Judgement:
+    """Whether somebody will come to clean it up (ours); one that cannot be told from another app's is unknown, and left alone."""
+    if attempt is None:
+        return "foreign"
+    try:
+        return _known(services, attempt, is_tagged)
+    except (LoadmeError, msgspec.MsgspecError) as trouble:
+        # A row that cannot be read must not keep the others from being looked at.
+        log.warning("sweep-unreadable", name=name, why=str(trouble))
+        return "ours"
+
+
+def _known(services: Services, attempt: AttemptId, is_tagged: bool) -> Judgement:
     is_young = services.now() < ids.created_at(attempt.run) + YOUNG
     try:
         store.read_run(services.tables, attempt.run)
     except RunAbsent:
-        return not is_young
+        if is_young:
+            return "ours"
+        return "forgotten" if is_tagged else "unknown"
     stored = store.read_item(services.tables, attempt.run, attempt.step, attempt.item)
     if stored is None or attempt.attempt > stored.item.attempt.number:
-        return not is_young
+        # There is no word of it: its row may be on its way, unless its run is old.
+        return "ours" if is_young else "forgotten"
     known = stored.item.numbered(attempt.attempt)
-    return known is None or known[0].cleanup == "done"
+    return "forgotten" if known is None or known[0].cleanup == "done" else "ours"

@@ -15,6 +15,7 @@ from tests.e2e.test_runs import Api, Shown
 from tests.waiting import wait_for
 
 NO_ROOM = "The requested resource is not available in the location 'westeurope' at this moment."
+NO_CAPACITY = {"method": "PUT", "by": "deployment", "status": 409, "code": "ServiceUnavailable", "message": NO_ROOM}
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "throttled": (
         "deployments",
@@ -22,7 +23,9 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "unanswered": ("deployments", {"method": "PUT", "lost": True}),
     "unreadable": ("containerGroups", {"method": "GET", "status": 500, "count": 6}),
-    "refused": ("containerGroups", {"method": "PUT", "by": "deployment", "status": 409, "code": "ServiceUnavailable", "message": NO_ROOM}),
+    "refused": ("containerGroups", NO_CAPACITY),
+    "full": ("containerGroups", NO_CAPACITY | {"location": "westeurope"}),
+    "full-late": ("containerGroups", NO_CAPACITY | {"location": "westeurope", "late": True}),
     "stubborn": ("containerGroups", {"method": "DELETE", "status": 409, "code": "ContainerGroupTransitioning"}),
 }
 """What goes wrong with the only step of the workflow of that name."""
@@ -30,8 +33,11 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
 WORKFLOW = """
 name: {name}
 steps:
-  {name}: {{image: "loadme.local/shell:1", command: [sh, -c, "echo at work; sleep 1"]}}
+  {name}: {{image: "loadme.local/shell:1", command: [sh, -c, "echo at work; sleep 1"], {more}}}
 """
+ELSEWHERE = "locations: [westeurope, northeurope]"
+MORE = {"refused": "retry: {capacity: 0}", "full": ELSEWHERE, "full-late": ELSEWHERE}
+"""What the step says besides."""
 
 
 class Runs:
@@ -64,7 +70,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     """On a cloud that shows no container group until its container is at work."""
     workflows = tmp_path_factory.mktemp("workflows")
     for name in ("hidden", *FAULTS):
-        (workflows / f"{name}.yaml").write_text(WORKFLOW.format(name=name))
+        (workflows / f"{name}.yaml").write_text(WORKFLOW.format(name=name, more=MORE.get(name, "")))
     usual = cloud_settings(tmp_path_factory.mktemp("faulty"))
     arm = dataclasses.replace(usual.arm, hidden_probability=1.0, latencies=Latencies(hidden=40.0))
     # A message that failed is delivered again at once: half a minute of waiting would prove no more.
@@ -120,3 +126,15 @@ def test_want_of_capacity_that_shows_late_fails_the_run_with_azures_words(runs: 
     assert (shown["status"], shown["error"]["kind"]) == ("failed", "capacity")
     assert NO_ROOM in shown["error"]["message"]
     assert runs.starts("refused") == []
+
+
+@pytest.mark.parametrize("name", ["full", "full-late"])
+def test_a_step_that_finds_no_room_runs_in_the_next_location_and_leaves_nothing(runs: Runs, name: str) -> None:
+    shown = runs.ended(name)
+
+    run = runs.ids[name]
+    attempts = runs.api.client.get(f"/api/runs/{run}/steps/{name}/items").json()["items"][0]["attempts"]
+    assert (shown["status"], shown["error"]) == ("succeeded", None)
+    assert [(one["location"], one["status"]) for one in attempts] == [("westeurope", "failed"), ("northeurope", "succeeded")]
+    assert attempts[0]["error"]["kind"] == "capacity"
+    assert {group: count for group, count in runs.api.starts(run).items() if count} == {f"lm-{run}-{name}-0-2": 1}

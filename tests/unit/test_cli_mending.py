@@ -54,7 +54,7 @@ def test_resume_without_more_asks_for_no_types() -> None:
     result = world.run("resume", RUN)
     assert world.app.body(f"POST runs/{RUN}/resume") == {}
     assert [one.method for one in world.app.requests] == ["POST"]
-    assert result.stdout == f"run {RUN} goes on from what failed\nfollow it with: loadme show {RUN} --watch\n"
+    assert result.stdout == f"run {RUN} goes on with what did not succeed\nfollow it with: loadme show {RUN} --watch\n"
 
 
 @pytest.mark.parametrize("option", ["--set", "-v", "--variable"])

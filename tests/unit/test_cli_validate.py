@@ -135,6 +135,7 @@ def test_an_empty_map_is_fine_and_a_single_brace_is_a_warning(folder: Path) -> N
 
 
 SPEC_ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/templateSpecs/Small/versions/1.0"
+MISFIT = "the template spec has no parameter 'command', which this step needs for its `command`: add it to the template"
 SMALL = {"containername": {"type": "string"}, "imagename": {"type": "string"}, "EnvironmentVariables": {"type": "array"}}
 
 
@@ -150,8 +151,7 @@ def test_a_step_that_its_template_cannot_express_is_found_before_anything_is_dep
     result = World().run("validate", str(folder), "--template", template(folder, "small", SMALL))
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
-        f"{folder / 'bad.yaml'}:steps.a: the template spec has no parameter 'command', which this step needs for its `command`: add it to "
-        "the template",
+        f"{folder / 'bad.yaml'}:steps.a: {MISFIT}",
         "1 workflow is fine",
         "1 file is broken",
     ]

@@ -152,19 +152,22 @@ RETRY = {"at": "2026-11-22T12:00:31.2Z", "attempt": 2, "why": "exit_code: exit c
 @pytest.mark.parametrize(
     ("step", "told"),
     [
-        ({"waiting": QUOTA}, "waiting for quota, probably until 12:40"),
-        ({"waiting": {**QUOTA, "estimate": "2026-11-23T00:10:00Z"}}, "waiting for quota, probably until 2026-11-23 00:10"),
-        ({"waiting": {**QUOTA, "estimate": "2026-11-22T11:59:00Z"}}, "waiting for quota"),
-        ({"waiting": {**QUOTA, "estimate": None}}, "waiting for quota"),
-        ({"waiting": "quota"}, "waiting for quota"),
-        ({"waiting": {"why": "ARM did not answer", "until": None, "estimate": None}}, "waiting for its launch: ARM did not answer"),
-        ({"waiting": "ARM did not answer"}, "waiting for its launch: ARM did not answer"),
+        ({"waiting": QUOTA}, "for quota, probably until 12:40"),
+        ({"waiting": {**QUOTA, "estimate": "2026-11-23T00:10:00Z"}}, "for quota, probably until 2026-11-23 00:10"),
+        ({"waiting": {**QUOTA, "estimate": "2026-11-22T11:59:00Z"}}, "for quota"),
+        ({"waiting": {**QUOTA, "estimate": None}}, "for quota"),
+        ({"waiting": "quota"}, "for quota"),
+        ({"waiting": {"why": "ARM did not answer", "until": None, "estimate": None}}, "for its launch: ARM did not answer"),
+        ({"waiting": "ARM did not answer"}, "for its launch: ARM did not answer"),
         ({"retry": RETRY}, "again in 30 s after: exit code 3"),
         ({"retry": {**RETRY, "at": "2026-11-22T12:10:01.5Z"}}, "again in 10 min 00 s after: exit code 3"),
         ({"retry": {**RETRY, "at": "2026-11-22T12:01:01.2Z"}}, "again in 1 min 00 s after: exit code 3"),
-        ({"retry": {**RETRY, "at": None, "location": "northeurope"}}, "again in northeurope after: exit code 3"),
+        (
+            {"retry": {**RETRY, "at": None, "location": "northeurope"}},
+            "again once the last container is gone, in northeurope, after: exit code 3",
+        ),
         ({"retry": {**RETRY, "why": "heartbeat"}}, "again in 30 s after: heartbeat"),
-        ({"retry": {**RETRY, "at": "2026-11-22T12:00:00Z", "why": "failed: no\nmore"}}, "again after: no"),
+        ({"retry": {**RETRY, "at": "2026-11-22T12:00:00Z", "why": "failed: no\nmore"}}, "again once the last container is gone after: no"),
         ({"progress": {"fraction": 0.5, "text": "reading"}}, "50 % reading"),
         ({"progress": {"fraction": None, "text": "reading"}}, "reading"),
         ({"waiting": None, "retry": None, "progress": None}, ""),
@@ -194,9 +197,9 @@ def test_waiting_and_retries_are_lines_but_an_estimate_that_moves_is_not() -> No
         a_run("succeeded", a_step(max_attempts=3, attempts=2)),
     ]
     assert watching(*states).run("show", RUN, "--watch").stdout.splitlines()[1:-1] == [
-        "12:00:02 split pending: waiting for quota, probably until 12:40",
+        "12:00:02 split waiting: for quota, probably until 12:40",
         "12:00:04 split running",
-        "12:00:05 split running (attempt 1 of 3): again in 27 s after: exit code 3",
+        "12:00:05 split waiting (attempt 1 of 3): again in 27 s after: exit code 3",
         "12:00:06 split running (attempt 2 of 3)",
         "12:00:07 split succeeded in 1.5 s (attempt 2 of 3)",
     ]

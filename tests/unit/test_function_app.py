@@ -13,7 +13,6 @@ import function_app
 from loadme import triggers
 from loadme.core.messages import StepOutcome, StepRequest, decode
 from loadme.errors import Unavailable
-from loadme.handlers import patrol as patrols
 from loadme.settings import BadSettings
 from tests.functions import functions_of
 from tests.world import World, attempt_id

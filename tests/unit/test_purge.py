@@ -220,6 +220,8 @@ def test_a_resume_that_comes_too_late_leaves_nothing_behind():
     assert purge.delete(world.services, run.id)
     assert everything(world) == [f"open/{run.id}"]
     patrol(world.services)
+    world.pass_time(301)
+    patrol(world.services)
     assert everything(world) == []
 
 

@@ -191,8 +191,18 @@ class TestPlaces:
     def test_a_granted_attempt_is_granted_again_and_counts_once(self):
         ledger, _ = crowd(1)
 
-        assert reserve(ledger, "a0", at=NOW + seconds(500)) == (ledger, Granted())
+        assert reserve(ledger, "a0") == (ledger, Granted())
         assert reserve(ledger, "a0")[0] is ledger
+
+    def test_a_create_that_comes_long_after_its_grant_counts_as_one_of_its_own(self):
+        limits = Limits(per_5_minutes=2)
+        ledger, _ = crowd(1, limits=limits)
+
+        ledger, again = reserve(ledger, "a0", at=NOW + seconds(60), limits=limits)
+        ledger, third = reserve(ledger, "a0", at=NOW + seconds(120), limits=limits)
+
+        assert (again, type(third)) == (Granted(), Wait)
+        assert list(ledger.live) == ["a0"]
 
     def test_a_place_is_free_again_after_its_release_and_only_once(self):
         limits = Limits(groups=1)
@@ -310,7 +320,7 @@ class TestHolds:
 
 class TestDeletes:
     def test_deletes_are_paced_and_an_attempt_has_one_slot_however_often_it_asks(self):
-        ledger, delays = Ledger(), []
+        ledger, delays = Ledger(live={f"a{number}": Live(1.0, NOW) for number in range(101)}), []
         for number in range(101):
             ledger, delay = quota.delete_slot(ledger, f"a{number}", NOW, LIMITS)
             delays.append(delay)

@@ -337,7 +337,7 @@ def test_a_group_that_comes_late_is_deleted_too():
     attempt = attempt_id(run, "only")
     group, deployment = world.arm.container_groups.pop(attempt), world.arm.deployments.pop(attempt)
     world.report(attempt)
-    world.drain(within=60)
+    world.drain(within=30)
 
     world.arm.container_groups[attempt], world.arm.deployments[attempt] = group, deployment
     world.drain(within=150)
@@ -422,6 +422,9 @@ def test_the_patrol_drops_what_a_cut_start_left_and_what_is_over():
     world = World(ONE)
     run = world.start()
     del world.tables.rows[run.id, "run"]
+    world.pass_time(61)
+    patrol(world.services)
+    assert world.tables.list("open") != [], "whoever starts it may be about to store it"
     world.pass_time(301)
     patrol(world.services)
     assert world.tables.list("open") == []

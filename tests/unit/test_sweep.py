@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,11 @@ def group(world: World, name: str, **tags: str) -> str:
     return name
 
 
+def forgotten(world: World, step: str = "only") -> str:
+    """A container group of this app's, of a run that does not exist."""
+    return group(world, f"lm-{OLD}-{step}-0-1", app="loadme", run=OLD, step=step, item="0", attempt="1")
+
+
 def swept(world: World) -> set[str]:
     """The container groups that are left after a sweep."""
     world.pass_time(world.services.settings.policy.sweep_period + 1)
@@ -40,11 +46,20 @@ def over() -> tuple[World, Run]:
     return world, run
 
 
-@pytest.mark.parametrize("tags", [{}, {"app": "loadme", "run": OLD, "step": "only", "item": "0", "attempt": "1"}])
-def test_a_group_of_a_run_that_does_not_exist_is_deleted(tags):
+def test_a_group_of_a_run_that_does_not_exist_is_deleted():
     world = World(ONE)
-    group(world, f"lm-{OLD}-only-0-1", **tags)
+    forgotten(world)
     assert swept(world) == set()
+
+
+def test_a_group_without_tags_of_an_unknown_run_may_be_another_apps_and_is_only_counted():
+    world = World(ONE)
+    name = group(world, f"lm-{OLD}-only-0-1")
+    world.arm.deployments[name] = Deployment(name, "Failed")
+    assert swept(world) == {name}
+    assert world.arm.deployments != {}
+    found: Any = queries.health(world.services, "1")["patrol"]
+    assert found["unknown_groups"] == 1
 
 
 def test_a_group_that_came_back_after_its_cleanup_is_deleted_at_once():
@@ -89,7 +104,7 @@ def test_a_group_at_work_and_one_that_is_being_cleaned_up_are_left_alone():
 
 def test_a_group_that_cannot_be_deleted_does_not_keep_the_others():
     world = World(ONE)
-    first, second = (group(world, f"lm-{OLD}-{step}-0-1") for step in "ab")
+    first, second = (forgotten(world, step) for step in "ab")
     world.arm.errors["delete_group"] = [Terminal("locked")]
     assert swept(world) == {first}
     assert swept(world) == set()
@@ -98,17 +113,16 @@ def test_a_group_that_cannot_be_deleted_does_not_keep_the_others():
 
 def test_old_records_of_deployments_go_and_those_of_others_stay():
     world, run = over()
-    ours, younger, foreign = f"lm-{OLD}-only-0-1", attempt_id(run, "only"), "web-1"
-    for name in (ours, younger, foreign):
+    ours, unknown, foreign = attempt_id(run, "only"), f"lm-{OLD}-only-0-1", "web-1"
+    for name in (ours, unknown, foreign):
         world.arm.deployments[name] = Deployment(name, "Succeeded")
-    world.arm.deployments[f"lm-{OLD}-only-0-2"] = Deployment(f"lm-{OLD}-only-0-2", "Running")
     swept(world)
-    assert set(world.arm.deployments) == {foreign, f"lm-{OLD}-only-0-2"}
+    assert set(world.arm.deployments) == {unknown, foreign}
 
 
 def test_what_the_patrol_found_is_counted_and_shown():
     world = World(ONE)
-    group(world, f"lm-{OLD}-only-0-1")
+    forgotten(world)
     swept(world)
     found: Any = queries.health(world.services, "1")["patrol"]
     assert (found["leaked_groups"], found["at"][:4]) == (1, "2030")
@@ -116,9 +130,33 @@ def test_what_the_patrol_found_is_counted_and_shown():
 
 def test_two_sweeps_at_once_are_one():
     world, others = World(ONE), []
-    group(world, f"lm-{OLD}-only-0-1")
+    forgotten(world)
     world.pass_time(601)
     listed = world.calls("arm", "groups")
     world.before("write", 1, lambda: others.append(patrol(world.services)))
     patrol(world.services)
     assert (len(listed), len(others)) == (1, 1)
+
+
+def test_a_row_that_cannot_be_read_does_not_keep_the_others():
+    world, run = over()
+    group(world, attempt_id(run, "only"))
+    forgotten(world)
+    row = world.tables.read(run.id, "i~only~00000")
+    assert row is not None
+    world.tables.write([replace(row, body=b"junk")])
+    assert swept(world) == {attempt_id(run, "only")}
+
+
+def test_a_busy_patrol_sweeps_all_the_same():
+    world = World(ONE)
+    forgotten(world)
+    world.start()
+    real = world.tables.list
+
+    def slow(*args: Any, **named: Any) -> Any:
+        world.pass_time(40)
+        return real(*args, **named)
+
+    world.tables.list = slow
+    assert swept(world) == set()
