@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -36,7 +35,7 @@ from loadme.services import Services
 from loadme.settings import Settings, Storage
 from tests.fakes.arm import FakeArm
 from tests.fakes.blobs import FakeBlobs
-from tests.fakes.queues import FakeQueues
+from tests.fakes.queues import FakeQueues, Message
 from tests.fakes.tables import FakeTables
 from tests.fakes.webhook import FakeWebhook
 
@@ -99,10 +98,9 @@ class World:
         self.arm = FakeArm({SPEC: PARAMETERS})
         self.tables, self.blobs, self.files, self.queues = FakeTables(), FakeBlobs(), FakeBlobs(), FakeQueues()
         self.webhook = FakeWebhook()
-        self.poison: list[str] = []
         self.events: list[dict[str, Any]] = []
         self.handled = 0
-        self._raised = Counter[str]()
+        self._delivered = Message("", "", 0.0)
         self.services = Services(
             settings=settings(**changes),
             catalogue=catalogue(*texts),
@@ -115,6 +113,11 @@ class World:
             now=lambda: self.moment,
             random_bytes=self.random.randbytes,
         )
+
+    @property
+    def poison(self) -> list[str]:
+        """What lies in the poison queues."""
+        return [one.body for one in self.queues.sent if one.queue.endswith("-poison")]
 
     def pass_time(self, seconds: float) -> None:
         """The clock moves on."""
@@ -152,29 +155,28 @@ class World:
             self.events.append(json.loads(body))
             return
         assert self.handled < MANY, f"messages multiply: {queue}"
-        if queue not in HANDLERS:
-            self.poison.append(body)
-            return
+        message = self._delivered._replace(dequeued=self._delivered.dequeued + 1)
         try:
-            triggers.handle(self.services, QueueMessage(id="1", body=body), HANDLERS[queue], KINDS[queue])
+            given = QueueMessage(id=message.id, body=body, dequeue_count=message.dequeued)
+            triggers.handle(self.services, given, HANDLERS[queue], KINDS[queue])
         except Exception:
-            self._raised[body] += 1
-            is_poison = self._raised[body] >= MAX_DEQUEUE
-            self.queues.send(f"{queue}-poison" if is_poison else queue, body, VISIBILITY)
+            is_poison = message.dequeued >= MAX_DEQUEUE
+            after = message._replace(queue=f"{queue}-poison", dequeued=0, delay=0.0) if is_poison else message._replace(delay=VISIBILITY)
+            self.queues.sent.append(after)
 
     def drain(self, *, within: float = 0.0, keep: tuple[str, ...] = (), deliver: Callable[[str, str], None] | None = None) -> None:
         """Handles every message that is due within so many seconds; time passes as it must. `keep` names queues that are left alone."""
         deliver = deliver or self._gently
         until = self.moment + timedelta(seconds=within)
         start_of_wait = self.moment
-        while waiting := [one for one in self.queues.sent if one.queue not in keep]:
+        while waiting := [one for one in self.queues.sent if one.queue not in keep and not one.queue.endswith("-poison")]:
             message = min(waiting, key=lambda one: one.delay)
             due = start_of_wait + timedelta(seconds=message.delay)
             if due > until:
                 break
             self.queues.sent.remove(message)
             self.moment = max(self.moment, due)
-            before = len(self.queues.sent)
+            before, self._delivered = len(self.queues.sent), message
             deliver(message.body, message.queue)
             passed = (self.moment - start_of_wait).total_seconds()
             self.queues.sent[before:] = [one._replace(delay=one.delay + passed) for one in self.queues.sent[before:]]
