@@ -1,117 +1,94 @@
-"""A seeded world around the real handlers: virtual time, queues that duplicate, delay and reorder, faults at every outside call.
+"""A seeded world around the real handlers: virtual time, and faults at every outside call.
 
 Everything that happens is drawn from one seed, and everything goes through one heap of events, so the same seed gives the same history.
-Faults stop at `FAULTS_END`; after that the world must come to rest with every run ended and nothing left over.
+Faults stop at `faults_end`; after that the world must come to rest with every run ended and nothing left over. What must never be, at no
+moment, is noted as a breach when it is seen; `invariants.check` looks at these and at the world's last state.
 """
 
 from __future__ import annotations
 
-import base64
 import heapq
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Any
 
-from azure.functions.queue import QueueMessage
-
-from loadme import triggers
-from loadme.core import cloudevents
-from loadme.errors import LoadmeError, Rejected, Unavailable
-from loadme.handlers import callback as callbacks
-from loadme.handlers.callback import Call
+from loadme.definitions.definition import Workflow
+from loadme.definitions.workflow_files import Catalogue
+from loadme.errors import LoadmeError
 from loadme.handlers.patrol import patrol
-from loadme.handlers.start import Start, start
 from loadme.services import Services
 from tests.fakes.blobs import FakeBlobs
-from tests.fakes.queues import FakeQueues
-from tests.fakes.tables import FakeTables
 from tests.fakes.webhook import FakeWebhook
-from tests.simulation.arm import Plan, SimulatedArm
-from tests.world import HANDLERS, KINDS, catalogue, settings
+from tests.simulation.arm import SimulatedArm
+from tests.simulation.audit import AuditedBlobs, AuditedTables
+from tests.simulation.containers import Plan, random_plan
+from tests.simulation.faults import BugPlan, Faults, Faulty, Frame, Killed, raised
+from tests.simulation.queues import SimulatedQueues
+from tests.world import KEY, settings
 
-VISIBILITY = 30.0
-LEASE = 600.0
-MAX_DEQUEUE = 10
 FAULTS_END = 1800.0
 FUNCTION_TIMEOUT = 120.0
+HOSTS = 2
 DEPTH = 3
 """Functions that stand still at the same time."""
-LIMIT = 6 * 3600.0
+LIMIT = 12 * 3600.0
 """Virtual seconds after which a world that is not at rest is stuck."""
+MOST_CALLS = 120
+"""Outside calls of one function when nothing goes wrong, whatever the size of the world: far fewer than it has runs, items and messages."""
+SECRETS = ("v1.k1.", KEY.decode())
+"""The beginning of every attempt's token, and the key that signs them."""
 
-
-class Killed(BaseException):
-    """The process dies here: nothing in the app may catch this."""
-
-
-class Faults:
-    """What goes wrong, drawn from the seed: each kind is armed in some worlds only, and then strikes now and then."""
-
-    def __init__(self, random: Random, *, armed: bool = True) -> None:
-        self._random = random
-        self.rates = {kind: random.choice([0.0, 0.0, 0.01, 0.05, 0.15]) if armed else 0.0 for kind in ("kill", "error", "lost")}
-        self.duplicate, self.reorder, self.pause = (random.choice([0.0, 0.1, 0.3]) if armed else 0.0 for _ in range(3))
-        self.on = True
-
-    def strike(self) -> str:
-        """What happens to this call: "", or kill/error/lost, each before ("<") or after (">") its effect."""
-        if not self.on:
-            return ""
-        for kind, rate in self.rates.items():
-            if self._random.random() < rate:
-                return kind + ("" if kind == "lost" else self._random.choice("<>"))
-        return ""
-
-
-class Faulty:
-    """One seam with faults: a call may be cut before or after it had its effect, or its answer may be lost."""
-
-    def __init__(self, name: str, real: Any, world: World) -> None:
-        self._name, self._real, self._world = name, real, world
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._real, name)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return self._world.outside(f"{self._name}.{name}", lambda: real(*args, **kwargs))
-
-        return call
+Planner = Callable[["World", str], Plan]
 
 
 class World:
     """One app, its users and its containers. `history` is everything that happened, in order."""
 
-    def __init__(self, seed: int, texts: tuple[str, ...], *, armed: bool = True, plan: Callable[[World, str], Plan] | None = None) -> None:
-        self.seed, self.random = seed, Random(seed)  # noqa: S311
+    def __init__(
+        self, seed: int, workflows: Sequence[Workflow], *, armed: bool = True, plan: Planner = random_plan, **changes: Any
+    ) -> None:
+        self.seed, self.random, self.plan = seed, Random(seed), plan  # noqa: S311
         self.begun = self.moment = datetime(2030, 1, 1, tzinfo=UTC)
         self.history: list[str] = []
+        self.breaches: list[str] = []
         self._events: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
-        self.faults = Faults(self.random, armed=armed)
-        self.calls = 0
-        self._began: list[datetime] = []
+        self.faults = Faults(self.random, armed)
+        self.faults_end = FAULTS_END if armed else 0.0
+        self.bug = BugPlan()
         self.cut: Callable[[str, int], str] | None = None
-        self.tables, self.blobs = FakeTables(), FakeBlobs()
-        self.arm = SimulatedArm(self, plan or random_plan)
-        self.poison: list[str] = []
-        self.told: list[dict[str, Any]] = []
-        self.accepted: dict[str, Any] = {}
-        self.runs: list[str] = []
-        self.pending = Counter[str]()
-        self.services = Services(
-            settings=settings(),
-            catalogue=catalogue(*texts),
-            tables=Faulty("tables", self.tables, self),
-            blobs=Faulty("blobs", self.blobs, self),
-            files=FakeBlobs(),
-            queues=Faulty("queues", Sender(self), self),
-            arm=Faulty("arm", self.arm, self),
-            webhook=FakeWebhook(),
+        self.calls = self.busy = self.poisoned = 0
+        self._frames: list[Frame] = []
+        self._make(workflows, changes)
+
+    def _make(self, workflows: Sequence[Workflow], changes: dict[str, Any]) -> None:
+        self.settings = settings(**changes)
+        self.tables, self.blobs, self.webhook = AuditedTables(self), AuditedBlobs(self), FakeWebhook()
+        self.queues = SimulatedQueues(self)
+        self.arm = SimulatedArm(self, self.settings.limits)
+        self.catalogue = Catalogue(workflows={workflow.name: workflow for workflow in workflows}, broken=())
+        self.files = FakeBlobs(lambda: self.moment)
+        self.services = self._services(lambda name, real: Faulty(name, real, self))
+        self.plain = self._services(lambda _, real: real)
+        self.keys: dict[str, set[str]] = {}
+        self.accepted: dict[str, dict[str, Any]] = {}
+        self.cancelled: set[tuple[str, int]] = set()
+        self.deleted: set[str] = set()
+
+    def _services(self, seam: Callable[[str, Any], Any]) -> Services:
+        return Services(
+            settings=self.settings,
+            catalogue=self.catalogue,
+            tables=seam("tables", self.tables),
+            blobs=seam("blobs", self.blobs),
+            files=seam("files", self.files),
+            queues=seam("queues", self.queues),
+            arm=seam("arm", self.arm),
+            webhook=seam("webhook", self.webhook),
             now=lambda: self.moment,
             random_bytes=self.random.randbytes,
         )
@@ -127,74 +104,124 @@ class World:
         """Something happens so much later."""
         heapq.heappush(self._events, (self.moment + timedelta(seconds=seconds), next(self._order), action))
 
+    def must(self, seconds: float, action: Callable[[], None]) -> None:
+        """As `later`; the world is not at rest before."""
+
+        def act() -> None:
+            self.busy -= 1
+            action()
+
+        self.busy += 1
+        self.later(seconds, act)
+
     def note(self, *words: object) -> None:
         """One line of history."""
         self.history.append(" ".join([f"{self.elapsed:.3f}", *map(str, words)]))
 
-    def play(self) -> None:
+    def breach(self, what: str) -> None:
+        """What must never be was seen."""
+        self.note("BREACH", what)
+        self.breaches.append(what)
+
+    def spotless(self, place: str, text: str | bytes) -> None:
+        """A breach if a secret is in what is stored or told."""
+        if any((secret if isinstance(text, str) else secret.encode()) in text for secret in SECRETS):  # type: ignore[operator]
+            self.breach(f"a secret in a {place}: {text[:2000]!r}")
+
+    def play(self, limit: float = LIMIT) -> None:
         """Until nothing happens any more but the patrol, or until it is plain that something is stuck."""
         self.later(60.0, self._patrol)
-        self.later(FAULTS_END, self._stop_faults)
-        while self._events and self.elapsed < LIMIT and not (self.elapsed > FAULTS_END and self.is_at_rest()):
-            self._next()
+        self.later(self.faults_end, self._stop_faults)
+        with _logging(self):
+            while self._events and self.elapsed < limit and not self.is_at_rest():
+                self.go_on()
 
-    def _next(self) -> None:
+    def go_on(self) -> None:
+        """The next event happens."""
         due, _, action = heapq.heappop(self._events)
         self.moment = max(self.moment, due)
         action()
 
     def is_at_rest(self) -> bool:
-        """Nothing is open, nothing is queued, nothing runs."""
-        return not (self.pending.total() or self.arm.container_groups or self.tables.list("open", limit=1))
+        """The faults are over, nothing is open, nothing is queued, nothing runs."""
+        if self.faults.on or self.busy or self.queues.left or self.arm.container_groups or self.arm.deployments:
+            return False
+        return not self.tables.list("open", limit=1)
 
     def _stop_faults(self) -> None:
         self.faults.on = False
         self.note("faults end")
 
     def _patrol(self) -> None:
-        self.guarded("patrol", lambda: patrol(self.services))
+        for _ in range(2 if self.faults.happens(0.2) else 1):
+            self.later(self.random.uniform(0, 1), lambda: self.guarded("patrol", lambda: patrol(self.services)))
         self.later(60.0, self._patrol)
 
     # outside calls
 
-    def outside(self, site: str, act: Callable[[], Any]) -> Any:
+    def outside(self, site: str, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """A call that leaves the process, and what may go wrong with it."""
         number, self.calls = self.calls, self.calls + 1
-        self._pause(site)
-        fault = self.cut(site, number) if self.cut else self.faults.strike()
+        frame = self._frames[-1] if self._frames else None
+        if frame is not None:
+            frame.calls += 1
+        if self.faults.on:
+            self._pause(site, frame)
+        fault = self.cut(site, number) if self.cut else self.faults.strike(site)
         if fault:
             self.note("fault", fault, site)
-        if fault.endswith("<"):
-            raise Killed(site) if fault.startswith("kill") else Unavailable(f"{site} did not answer")
-        value = act()
-        if fault.startswith("kill"):
-            raise Killed(site)
+        if fault.endswith("<") or fault == "busy":
+            self._die_or_raise(fault, site, frame)
+        value = act(*args, **kwargs)
         if fault:
-            raise Unavailable(f"{site}: the answer was lost")
+            self._die_or_raise(fault, site, frame)
         return value
 
-    def _pause(self, site: str) -> None:
-        """This function stands still here while others go on, on this host or on another; past its timeout the host kills it."""
-        if not self.faults.on or len(self._began) > DEPTH or self.random.random() >= self.faults.pause:
+    def _die_or_raise(self, fault: str, site: str, frame: Frame | None) -> None:
+        if fault.startswith("kill"):
+            self._kill(site, frame)
+        raise raised(fault, site)
+
+    def _kill(self, why: str, frame: Frame | None) -> None:
+        """The worker dies with all functions that are under way in it."""
+        for other in self._frames:
+            other.doomed = other.doomed or (frame is not None and other.host == frame.host)
+        raise Killed(why)
+
+    def _pause(self, site: str, frame: Frame | None) -> None:
+        """This function stands still here while others go on, in this worker or in another; past its timeout the worker is killed."""
+        if frame is None or len(self._frames) > DEPTH or not self.faults.happens(self.faults.pause):
             return
         for _ in range(self.random.randint(1, 6)):
             if self._events:
-                self._next()
-        if self._began and (self.moment - self._began[-1]).total_seconds() > FUNCTION_TIMEOUT:
-            raise Killed(f"{site}, for it took too long")
+                self.go_on()
+        if frame.doomed:
+            raise Killed(f"{site}, with its worker")
+        if (self.moment - frame.began).total_seconds() > FUNCTION_TIMEOUT:
+            self._kill(f"{site}, for it took too long", frame)
 
     @contextmanager
-    def _function(self) -> Iterator[None]:
-        self._began.append(self.moment)
+    def function(self, what: str) -> Iterator[Frame]:
+        """A function is under way."""
+        frame = Frame(what, self.random.randrange(HOSTS), self.moment)
+        calm = not self.faults.on
+        self._frames.append(frame)
         try:
-            yield
+            yield frame
         finally:
-            self._began.pop()
+            self._frames.pop()
+            if calm and frame.calls > MOST_CALLS and self.cut is None:
+                self.breach(f"{what} made {frame.calls} outside calls")
+
+    @property
+    def claim_ends(self) -> datetime:
+        """When the function that is under way must be dead."""
+        return self._frames[-1].began + timedelta(seconds=FUNCTION_TIMEOUT) if self._frames else self.moment
 
     def guarded(self, what: str, act: Callable[[], Any]) -> bool:
         """Whether it came to its end; a process that dies or errs is noted."""
         try:
-            with self._function():
+            with self.function(what):
                 act()
         except Killed as killed:
             self.note("killed", what, killed)
@@ -204,93 +231,29 @@ class World:
             return False
         return True
 
-    # queues
 
-    def post(self, queue: str, body: str, delay: float) -> None:
-        """A message is on its way; it may come twice, and later than one that was sent after it."""
-        copies = 2 if self.faults.on and self.random.random() < self.faults.duplicate else 1
-        for _ in range(copies):
-            late = (
-                self.random.uniform(0, 20) if self.faults.on and self.random.random() < self.faults.reorder else self.random.uniform(0, 1)
-            )
-            self.pending[queue] += 1
-            self.later(delay + late, lambda: self._deliver(queue, body, 1))
-
-    def _deliver(self, queue: str, body: str, dequeued: int) -> None:
-        self.pending[queue] -= 1
-        if queue == cloudevents.QUEUE:
-            self.told.append(json.loads(body))
-            return
-        if queue not in KINDS:
-            self.poison.append(body)
-            self.note("poison", queue, body)
-            return
-        self.note("deliver", queue, body)
-        try:
-            with self._function():
-                triggers.handle(self.services, QueueMessage(body=body), HANDLERS[queue], KINDS[queue])
-        except Killed as killed:
-            self.note("killed", queue, killed)
-            self._again(queue, body, dequeued, LEASE)
-        except Exception as error:  # whatever is raised is for the host to try again
-            self.note("failed", queue, type(error).__name__, error)
-            self._again(queue, body, dequeued, VISIBILITY)
-
-    def _again(self, queue: str, body: str, dequeued: int, after: float) -> None:
-        queue = queue if dequeued < MAX_DEQUEUE else f"{queue}-poison"
-        self.pending[queue] += 1
-        self.later(after, lambda: self._deliver(queue, body, dequeued + 1))
-
-    # users and containers
-
-    def start(self, workflow: str, key: str, **variables: Any) -> None:
-        """A user starts a run, and tries again with the same key until it is accepted."""
-
-        def attempt() -> None:
-            run = start(self.services, Start(workflow=workflow, given=variables, key=key))
-            self.runs.append(run.id)
-            self.note("accepted", run.id)
-
-        if not self.guarded("start", attempt):
-            self.later(5.0, lambda: self.start(workflow, key, **variables))
-
-    def report(self, attempt: str, outputs: dict[str, Any] | None, until: datetime) -> None:
-        """A container reports, and tries again for minutes: outputs, or (None) its failure."""
-        token = self.arm.environment(attempt)["LOADME_CALLBACK_TOKEN"]
-        body = json.dumps(outputs if outputs is not None else {"message": "it broke"}).encode()
-        call = Call(attempt=attempt, token=token, body=body)
-
-        def tell() -> None:
-            try:
-                (callbacks.callback if outputs is not None else callbacks.failure)(self.services, call)
-            except Rejected as refused:
-                self.note("refused", attempt, refused.status)
-                return
-            self.note("reported", attempt, outputs)
-            self.accepted.setdefault(attempt, outputs)
-
-        if not self.guarded("callback", tell) and self.moment < until:
-            self.later(self.random.uniform(1, 10), lambda: self.report(attempt, outputs, until))
+@contextmanager
+def _logging(world: World) -> Iterator[None]:
+    """The log is looked through for secrets in some worlds, and silent in the others: it costs more than all the rest."""
+    logger = logging.getLogger("loadme")
+    before = logger.level, logger.propagate
+    handler = _Reader(world)
+    is_read = world.seed % 10 == 0
+    logger.setLevel(logging.INFO if is_read else logging.CRITICAL + 1)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
-class Sender(FakeQueues):
-    """The queue service: what is sent becomes an event."""
-
+class _Reader(logging.Handler):
     def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
 
-    def send(self, queue: str, body: str, delay: float = 0.0) -> None:
-        super().send(queue, body, delay)
-        self.sent.clear()
-        self._world.post(queue, body, delay)
-
-
-def random_plan(world: World, attempt: str) -> Plan:
-    """What a container does, drawn from the seed."""
-    return Plan(
-        behaviour=world.random.choice(["reports"] * 6 + ["silent", "verdict", "breaks", "fails", "hangs", "no-image", "late"]),
-        provisioning=world.random.uniform(1, 40),
-        work=world.random.uniform(0, 120),
-        token=base64.b32encode(world.random.randbytes(5)).decode(),
-    )
+    def emit(self, record: logging.LogRecord) -> None:
+        self._world.spotless("log line", self.format(record))
