@@ -473,7 +473,11 @@ def execute(command: Sequence[str], environ: Mapping[str, str], log: Log) -> tup
     assert child.stdout is not None  # noqa: S101 - for the type checker
     pump = threading.Thread(target=log.pump, args=[child.stdout.fileno()], daemon=True)
     pump.start()
-    code = child.wait()
+    code = None
+    while code is None:
+        # Not one long wait: a signal that came just before it would be passed on only when the command has ended by itself.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = child.wait(1.0)
     pump.join(2.0)  # a process that the command left behind may hold the pipe open for ever
     if code < 0:
         cause = ": out of memory?" if code == -9 else ""

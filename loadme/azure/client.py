@@ -94,8 +94,10 @@ def _of_status(status: int, error: HttpResponseError, what: str) -> LoadmeError:
         return Throttled(message, after=retry_after(error) or DEFAULT_WAIT, code=code)
     if status == 408 or status >= 500:
         return Unavailable(message, after=retry_after(error) or DEFAULT_PAUSE, code=code)
+    if code in PASSING:
+        return Unavailable(message, after=DEFAULT_PAUSE, code=code)
     passing = transient(_arm_error(error.error))
-    if passing or code in PASSING or (status == 409 and code not in LASTING):
+    if passing or (status == 409 and code not in LASTING):
         # Something is in transition, or a quota is used up.
         return Retryable(message, after=retry_after(error) or DEFAULT_PAUSE, code=passing or code)
     return Terminal(message, code=code)

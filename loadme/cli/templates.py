@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from loadme.cli.errors import Trouble
@@ -51,6 +51,23 @@ def misfits(workflow: Workflow, templates: Templates) -> Iterator[Problem]:
                 template.fill(declared, _request(workflow, step, declared), _credentials(declared))
             except Terminal as misfit:
                 yield Problem(f"steps.{name}", str(misfit))
+
+
+def uncompared(workflow: Workflow, templates: Templates) -> Iterator[Problem]:
+    """The steps whose template was not given; nothing if none was."""
+    for name, step in workflow.steps.items() if templates else ():
+        if (spec := _spec_name(workflow, step)) not in templates:
+            what = f"its template spec {spec!r} was" if spec else "the app's own template was"
+            yield Problem(f"steps.{name}", f"{what} not given, so it was not compared", f"--template {spec + '=' if spec else ''}FILE")
+
+
+def check_named(workflows: Iterable[Workflow], templates: Templates) -> None:
+    """Raises Trouble for a template of a spec that no step names: it is misspelt."""
+    named = {_spec_name(workflow, step) for workflow in workflows for step in workflow.steps.values()}
+    for name in templates:
+        if name and name not in named:
+            known = ", ".join(sorted(filter(None, named))) or "none"
+            raise Trouble(f"--template {name}=…: no step names a template spec {name!r}; they name: {known}")
 
 
 def _spec_name(workflow: Workflow, step: Step) -> str:

@@ -35,6 +35,7 @@ def validate(paths: Sequence[Path], given: Sequence[str] = ()) -> dict[str, Any]
     `{"workflows": [names], "broken": [{"file", "errors": [{path, message, hint}]}], "warnings": [as broken]}`."""
     declared = templates.read(given)
     found = [_found(path) for path in paths or (_folder(),)]
+    templates.check_named((workflow for one in found for workflow in one.catalogue.workflows.values()), declared)
     misfits = [
         (one, name, list(templates.misfits(workflow, declared))) for one in found for name, workflow in one.catalogue.workflows.items()
     ]
@@ -46,7 +47,13 @@ def validate(paths: Sequence[Path], given: Sequence[str] = ()) -> dict[str, Any]
         _entry(one.file_of(name), doubted)
         for one in found
         for name, workflow in one.catalogue.workflows.items()
-        if (doubted := [*doubts(workflow), *_unmapped(workflow, maps.get(one.folder, (None, []))[0])])
+        if (
+            doubted := [
+                *doubts(workflow),
+                *templates.uncompared(workflow, declared),
+                *_unmapped(workflow, maps.get(one.folder, (None, []))[0]),
+            ]
+        )
     ]
     return {"workflows": [name for _, name, problems in misfits if not problems], "broken": broken, "warnings": warnings}
 

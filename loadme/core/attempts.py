@@ -159,5 +159,7 @@ def observed(item: Item, event: Checked | Progressed, now: datetime) -> Item:
     started = item.attempt.started_at or event.started_at
     status = "running" if started else item.attempt.status
     deployed = item.attempt.is_deployed or event.is_deployed
-    seen = replace(item.attempt, checks=event.number, checked_at=now, started_at=started, status=status, is_deployed=deployed)
+    check_at = None if event.delay is None else now + timedelta(seconds=event.delay)
+    seen = replace(item.attempt, checks=event.number, checked_at=now, check_at=check_at, started_at=started, status=status)
+    seen = replace(seen, is_deployed=deployed)
     return replace(item, attempt=replace(seen, waiting="", due_at=None, estimate=None) if deployed else seen)

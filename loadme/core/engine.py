@@ -108,7 +108,7 @@ def _item_after(state: State, event: ItemEvent, now: datetime, policy: Policy) -
     if isinstance(event, Deployed):
         return attempts.deployed(item, now)
     if isinstance(event, Report):
-        return attempts.reported(state.workflow, item, event, now, runs.is_stopped(state.run))
+        return attempts.reported(state.workflow, item, event, now, _is_stopped(state, item))
     return attempts.released(item, event, now) if isinstance(event, Release) else attempts.observed(item, event, now)
 
 
@@ -118,7 +118,7 @@ def _item_of_step(state: State, event: Launch | Decline, now: datetime, policy: 
     if state.run.status != "running" or state.run.steps[event.step].status != "started":
         return None
     if isinstance(event, Decline):
-        return None if is_current else attempts.declined(state.run, item, event, now)
+        return None if is_current or (item is not None and not item.is_over) else attempts.declined(state.run, item, event, now)
     return None if runs.is_stopped(state.run) else attempts.launched(state.run, item, event, now, policy)
 
 
@@ -173,7 +173,7 @@ def _unfinished_due(state: State, item: Item, now: datetime, policy: Policy) -> 
     attempt = item.attempt
     if attempt.checks == 0:
         return (Check(item.attempt_id, 1, policy.check_delay(1)),)
-    expected = (attempt.checked_at or attempt.launched_at) + timedelta(seconds=policy.check_delay(attempt.checks + 1))
+    expected = attempt.check_at or (attempt.checked_at or attempt.launched_at) + timedelta(seconds=policy.check_delay(attempt.checks + 1))
     check = (Check(item.attempt_id, attempt.checks + 1, 0.0),) if policy.is_lost(expected, now) else ()
     is_late = attempt.due_at is not None and policy.is_lost(attempt.due_at, now)
     return (*check, *((RequestStep(item.step, item.item),) if is_late else ()))

@@ -63,12 +63,13 @@ class Decline:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """Check `number` found the attempt not over yet; `started_at` is the container's own start, if it has started."""
+    """Check `number` found the attempt not over yet, and the next one comes after `delay` seconds; `started_at` is the container's own."""
 
     attempt: AttemptId
     number: int
     started_at: datetime | None = None
     is_deployed: bool = False
+    delay: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

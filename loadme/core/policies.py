@@ -52,8 +52,11 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     @property
     def tick(self) -> float:
-        """Seconds that one tick of the patrol takes at the most: past its timeout the host would kill all that runs beside it."""
-        return self.function_timeout / 4
+        """Seconds that each of the patrol's chores takes at the most: past its timeout the host would kill all that runs beside it.
+
+        There are six in one tick, with the deleting of a run within two of them.
+        """
+        return self.function_timeout / 8
 
     def is_lost(self, expected: datetime, now: datetime) -> bool:
         """Whether what was expected then must have been lost."""

@@ -106,6 +106,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_at: datetime | None = None
     checks: int = 0
     checked_at: datetime | None = None
+    check_at: datetime | None = None
     cleanup: Cleanup = "none"
     cleanups: int = 0
     cleanup_at: datetime | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loadme import log, transaction
 from loadme.core import engine, events, verdict
 from loadme.core.engine import State
@@ -97,7 +99,7 @@ def _look_again(services: Services, state: State, item: Item, message: StepCheck
     # The next check is sent before this one is recorded: cut in between, this one comes again and sends it twice, and the number tells
     # the second from the first. The other way round it could be lost.
     transaction.perform(services, state, events.Check(item.attempt_id, message.number + 1, delay))
-    transaction.change(services, item.run, (item.step, item.item), event)
+    transaction.change(services, item.run, (item.step, item.item), replace(event, delay=delay))
 
 
 def _outcome(services: Services, state: State, item: Item, found: Succeeded | Failed) -> Outcome:

@@ -14,7 +14,7 @@ from loadme.core.state import Run, Value
 from loadme.definitions import variables
 from loadme.definitions.definition import Workflow
 from loadme.definitions.problems import nearest
-from loadme.errors import LoadmeError, Rejected, Retryable
+from loadme.errors import LoadmeError, Rejected
 from loadme.handlers.queries import find_run
 from loadme.handlers.start import open_row
 from loadme.services import Services
@@ -55,7 +55,8 @@ def resume(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
     if run.status == "running":
         raise Rejected(409, "The run is not over", f"the run {run.id} is running: cancel it first, or wait until it is over")
     if not run.announced:
-        raise Retryable("the end of the run is being told just now", after=2.0)
+        detail = f"the end of the run {run.id} is being told just now: try again in a few seconds"
+        raise Rejected(503, "In a moment", detail, headers={"Retry-After": "2"})
     if not runs.resumable(workflow, run, start):
         raise Rejected(409, "Nothing to resume", f"no step of the run {run.id} failed: name the step to begin with in `from`")
     _check_numbers(services, run)

@@ -39,11 +39,11 @@ def launch_step(services: Services, message: StepRequest) -> None:
     before = loaded.state.items.get(key)
     if message.generation != loaded.state.run.steps[message.step].generation:
         return
-    if runs.is_stopped(loaded.state.run) or (before is not None and before.generation != message.generation and before.outcome is None):
+    if runs.is_stopped(loaded.state.run) or (before is not None and before.generation != message.generation and not before.is_over):
         _stop(services, loaded.state, message)
         return
     _wait_for_the_last_one(services, before, message)
-    if before is not None and before.outcome is None and before.attempt.claims >= MOST_CLAIMS:
+    if before is not None and _is_unheard(services, before):
         _fail_unheard(services, before)
         return
     claim = services.random_bytes(CLAIM_BYTES).hex()
@@ -88,7 +88,7 @@ def _stop(services: Services, state: State, message: StepRequest) -> None:
     error = Error(kind="cancelled", message="the run was cancelled" + (f": {why}" if why else ""))
     outcome = Outcome(status="cancelled", at=services.now(), source="cancel", error=error)
     item = state.items.get((message.step, message.item))
-    item = item if item is not None and (item.outcome is None or item.generation == message.generation) else None
+    item = item if item is not None and (not item.is_over or item.generation == message.generation) else None
     event: Decline | Report
     if item is None:
         event = Decline(step=message.step, item=message.item, variables=message.variables, outcome=outcome)
@@ -98,6 +98,12 @@ def _stop(services: Services, state: State, message: StepRequest) -> None:
     transaction.perform_due(services, after)
     if not runs.is_stopped(after.run):
         raise Retryable(f"the attempt of {message.step} from before the resume is being given up", after=2.0)
+
+
+def _is_unheard(services: Services, item: Item) -> bool:
+    if item.outcome is not None or item.attempt.is_deployed:
+        return False
+    return item.attempt.claims >= MOST_CLAIMS and not services.settings.policy.is_claimed(item.attempt.claimed_at, services.now())
 
 
 def _fail_unheard(services: Services, item: Item) -> None:

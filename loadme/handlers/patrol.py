@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -67,13 +66,13 @@ def _remember(services: Services, found: Counter[str]) -> None:
 def _look_after_all(services: Services, found: Counter[str], until: datetime) -> None:
     """Looks at the runs that are due, from where the last tick stopped: however many there are, each has its turn."""
     first = mark = _mark(services)
-    for row in islice(_open_rows(services, first), PAGES * BATCH):
+    for seen, row in enumerate(_open_rows(services, first)):
         look = _take(services, row)
         if look is not None:
             found["looked"] += 1
             found["sent_again"] += _look_after(services, row.row, look)
         mark = row.row + "0"
-        if found["looked"] >= BATCH or services.now() > until:
+        if found["looked"] >= BATCH or seen >= PAGES * BATCH or services.now() > until:
             break
     else:
         mark = ""

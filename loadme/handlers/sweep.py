@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from loadme.errors import Conflict, LoadmeError, RunAbsent
 from loadme.handlers import archive, quota, retention
 from loadme.services import Services
 
+Thing = TypeVar("Thing")
 YOUNG = timedelta(hours=1)
 """An attempt of a run that is younger is never taken for forgotten: its row may be on its way."""
 
@@ -44,7 +45,7 @@ def sweep(services: Services, until: datetime) -> Counter[str]:
 
 
 def _in_azure(services: Services, found: Counter[str], until: datetime) -> int:
-    groups = list(services.arm.groups())
+    groups = _from_anywhere(services, list(services.arm.groups()))
     count = _leaked_groups(services, groups, until, found)
     _each(found, "old_records", lambda: _old_records(services, {group.name for group in groups}, until))
     quota.reconcile(services, groups)
@@ -70,6 +71,12 @@ def _is_time(services: Services) -> bool:
     except Conflict:
         return False
     return True
+
+
+def _from_anywhere(services: Services, found: list[Thing]) -> list[Thing]:
+    """The list from a random place on: what one sweep has no time for is not what every sweep has no time for."""
+    first = int.from_bytes(services.random_bytes(2), "big") % max(1, len(found))
+    return [*found[first:], *found[:first]]
 
 
 def _leaked_groups(services: Services, groups: list[Group], until: datetime, found: Counter[str]) -> int:
@@ -101,8 +108,8 @@ def _delete_group(services: Services, group: Group) -> int:
 
 def _old_records(services: Services, groups: set[str], until: datetime) -> int:
     """Records of deployments whose container group is gone. They have no tags: only what our own table knows of is touched."""
-    count = 0
-    for one in takewhile(lambda _: services.now() <= until, islice(services.arm.deployments(), MOST_RECORDS)):
+    count, records = 0, _from_anywhere(services, list(islice(services.arm.deployments(), MOST_RECORDS)))
+    for one in takewhile(lambda _: services.now() <= until, records):
         is_old = one.is_over and one.name not in groups and count < MOST
         if is_old and _judged(services, one.name, parse_attempt(one.name), False) == "forgotten":
             count += _delete_record(services, one.name)

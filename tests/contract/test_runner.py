@@ -297,7 +297,7 @@ def test_a_signal_reaches_the_command_and_the_outcome_is_still_reported(
     with process, process.stdout as output:
         assert output.readline() == b"ready\n"  # so the output comes through while the command runs
         process.send_signal(signal.SIGTERM)
-        rest = output.read()
+        rest, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert rest.startswith(b"stopping\n")

@@ -162,7 +162,10 @@ def test_a_template_that_a_step_names_is_checked_by_the_name_of_its_spec(folder:
     step = {"image": "x", "template": own}
     (folder / "own.yaml").write_text(json.dumps({"name": "own", "steps": {"a": step}}))
     small = template(folder, "small", {**SMALL, "command": {"type": "array"}})
-    assert World().run("validate", str(folder), "--template", small).exit_code == 0
+    uncompared = World().run("validate", str(folder), "--template", small)
+    assert (uncompared.exit_code, "its template spec 'small' was not given" in uncompared.stdout) == (0, True)
+    misspelt = World().run("validate", str(folder), "--template", f"smal={small}")
+    assert (misspelt.exit_code, "no step names a template spec 'smal'; they name: small" in misspelt.stderr) == (2, True)
     refused = World().run("validate", str(folder), "--template", f"small={small}")
     assert "gives 'zone', which the template spec does not declare" in refused.stdout
     assert (

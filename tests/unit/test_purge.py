@@ -131,7 +131,7 @@ def test_a_pass_that_is_slow_ends_in_time():
     real = world.files.remove
 
     def slow(names: Any) -> None:
-        world.pass_time(15)
+        world.pass_time(10)
         real(names)
 
     world.files.remove = slow
