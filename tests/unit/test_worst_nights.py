@@ -25,7 +25,9 @@ TEXT = json.dumps(
 
 
 def resumed_with_an_old_item():
-    """x is at work; the outcome of y is poison, so the run fails; its end is told; the request that stops x is a moment late; resume from w."""
+    """x is at work; the outcome of y is poison, so the run fails; its end is told; the request that stops x is a
+    moment late; resume from w.
+    """
     world = World(TEXT)
     run = world.start()
     world.drain(keep=LATER)
