@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from loadme.azure.arm import AzureArm
 from loadme.core.arm import ArmError, ContainerState, Deployment, RegistryCredentials, Usage
-from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Unavailable
+from loadme.errors import Absent, Conflict, LoadmeError, Retryable, Terminal, Throttled, Unavailable
 from localcloud.certificates import Authority
 from localcloud.servers import ThreadedServer
 from localcloud.tokens import TokenSigner
@@ -145,7 +145,7 @@ def test_a_deployment_is_sent_once_whatever_happens(world: World) -> None:
         (400, "InvalidRequestContent", Terminal),
         (400, "LocationNotAvailableForResourceType", Terminal),
         (400, "OsVersionNotSupported", Terminal),
-        (401, "ExpiredAuthenticationToken", Retryable),
+        (401, "ExpiredAuthenticationToken", Unavailable),
         (403, "LinkedAuthorizationFailed", Terminal),
         (403, "RequestDisallowedByPolicy", Terminal),
         (404, "InvalidTemplateSpec", Terminal),
@@ -160,8 +160,8 @@ def test_a_deployment_is_sent_once_whatever_happens(world: World) -> None:
         (409, "ScopeLocked", Terminal),
         (409, "ServiceUnavailable", Retryable),
         (412, "PreconditionFailed", Conflict),
-        (429, "SubscriptionRequestsThrottled", Retryable),
-        (429, "ResourceRequestsThrottled", Retryable),
+        (429, "SubscriptionRequestsThrottled", Throttled),
+        (429, "ResourceRequestsThrottled", Throttled),
         (500, "InternalServerError", Unavailable),
         (504, "GatewayTimeout", Unavailable),
         (503, "ServiceUnavailable", Unavailable),
@@ -451,7 +451,7 @@ def test_who_may_not_read_the_registry_takes_its_usual_login_server(world: World
         (400, "UnAuthorizedForCredentialOperations", Terminal),
         (403, "AuthorizationFailed", Terminal),
         (404, "ResourceNotFound", Absent),
-        (429, "TooManyRequests", Retryable),
+        (429, "TooManyRequests", Throttled),
     ],
 )
 def test_a_registrys_refusal_is_told_in_its_words(world: World, status: int, code: str, kind: type[LoadmeError]) -> None:

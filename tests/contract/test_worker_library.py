@@ -96,6 +96,7 @@ def test_it_finds_every_function(worker: Worker) -> None:
         "advance_run",
         "check_step",
         "clean_up",
+        "notify",
     }
     assert {name for name, trigger in triggers.items() if trigger == "httpTrigger"} >= {
         "start",
