@@ -123,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--scale", type=_scale, default=0.05, help="1 makes provisioning as slow as Azure's (default: 0.05)")
     start.add_argument("--seed", type=int, default=0, help="decides which unpleasant coincidences happen")
     start.add_argument("--keep", action="store_true", help="keep storage from one start to the next")
+    start.add_argument(
+        "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="a setting of the app; may be repeated"
+    )
     for name, command, text in (("down", down, "stop the one that is up here"), ("status", status, "say whether one is up here")):
         commands.add_parser(name, help=text).set_defaults(command=command)
     return parser
@@ -132,6 +135,13 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text} is not a port: give a number from 1 to 65535")
     return int(text)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise argparse.ArgumentTypeError(f"{text} is not a setting: give NAME=VALUE, such as LOADME_EVENTS=runs,steps")
+    return name, value
 
 
 def _scale(text: str) -> float:
@@ -154,6 +164,7 @@ def _settings(given: argparse.Namespace) -> CloudSettings:
         scale=given.scale,
         arm=dataclasses.replace(CloudSettings().arm, seed=given.seed),
         keep=given.keep,
+        environment=dict(given.set),
         watch=True,
         say=_say,
     )

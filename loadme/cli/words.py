@@ -126,7 +126,7 @@ def retry(step: Json, now: datetime) -> str:
     when = f" in {whole(left)}" if left > 0 else " once the last container is gone"
     where = f", in {given['location']}," if given.get("location") else ""
     kind, _, message = (given.get("why") or "").partition(": ")
-    return f"again{when}{where} after: {line(message or kind)}"
+    return f"again{when}{where or ','} after: {line(message or kind)}"
 
 
 def attempts(step: Json) -> str:

@@ -145,7 +145,8 @@ def cleaned(item: Item, event: Cleaned | CleanupTried, now: datetime) -> Item:
         return item.with_attempt(replace(attempt, cleanup="done"))
     if event.number <= attempt.cleanups:
         return item
-    return item.with_attempt(replace(attempt, cleanups=event.number, cleanup_at=now + timedelta(seconds=event.delay)))
+    due = now + timedelta(seconds=event.delay)
+    return item.with_attempt(replace(attempt, cleanups=event.number, cleanup_at=due, is_seen=attempt.is_seen or event.is_seen))
 
 
 def observed(item: Item, event: Checked | Progressed, now: datetime) -> Item:

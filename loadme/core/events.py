@@ -82,11 +82,12 @@ class Progressed:
 
 @dataclass(frozen=True, kw_only=True)
 class CleanupTried:
-    """Pass `number` of cleanup is over and something was left; the next one comes after `delay` seconds."""
+    """Pass `number` of cleanup is over and something was left, or deleted (`is_seen`); the next one comes after `delay` seconds."""
 
     attempt: AttemptId
     number: int
     delay: float
+    is_seen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

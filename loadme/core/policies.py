@@ -80,10 +80,10 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     def fence_left(self, attempt: Attempt, now: datetime) -> float:
         """Seconds for which the attempt's container group may still appear: until its function is dead or, once ARM has answered, until a
-        GET shows what there is. Not positive once it cannot."""
+        GET shows what there is, and none once that was seen. Not positive once it cannot."""
         # An earlier PUT that was not answered may come after the one that was.
         if attempt.put_at is not None and not attempt.tries:
-            return min(VANISHED, self.function_timeout) - (now - attempt.put_at).total_seconds()
+            return 0.0 if attempt.is_seen else min(VANISHED, self.function_timeout) - (now - attempt.put_at).total_seconds()
         return self.claim_left(attempt.launched_at, now)
 
     def is_claimed(self, claimed_at: datetime | None, now: datetime) -> bool:

@@ -82,8 +82,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `claim` and `claimed_at` say which handler took it upon itself to deploy, and when; both are empty once it gave that up, and `waiting`
     and `due_at` say why and until when; `slot` is the place among the creates of its location that the quota gave it, `estimate` when it
     will probably start. `claims` counts those in a row of which nothing was heard again, `put_at` is when ARM answered that it has the
-    deployment. `is_deployed` is set once ARM is known to have it. `checks` and `cleanups` count what is done. `is_leaked` if
-    the next attempt no longer waited for its container group to go.
+    deployment, `is_deployed` is set once ARM is known to have it. `checks` and `cleanups` count what is done, `is_seen` once cleanup has
+    deleted something of it. `is_leaked` if the next attempt no longer waited for its container group to go.
     """
 
     number: int = 1
@@ -110,6 +110,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cleanup: Cleanup = "none"
     cleanups: int = 0
     cleanup_at: datetime | None = None
+    is_seen: bool = False
     is_leaked: bool = False
     progress: Progress | None = None
 

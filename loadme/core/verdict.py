@@ -17,6 +17,7 @@ from loadme.core import loglines
 from loadme.core.arm import ArmError, ContainerState, Deployment, Group, transient
 from loadme.core.policies import UNREADABLE, VANISHED, Policy
 from loadme.core.state import Attempt, Error
+from loadme.core.template import BAD_TEMPLATE
 
 HINTS = {
     137: "137 is SIGKILL, most often for want of memory: give the step more `memory`",
@@ -170,9 +171,7 @@ def _heard(attempt: Attempt, started: datetime) -> datetime:
 
 def _silent(container: ContainerState | None, silence: float) -> Error:
     message = f"the container has sent no heartbeat for {silence:g} s, which is the step's `heartbeat`"
-    hint = (
-        "send heartbeats more often (`python -m loadme.step heartbeat`, or POST $LOADME_CALLBACK_URL/heartbeat), or allow for more silence"
-    )
+    hint = "send heartbeats more often (`step.heartbeat()`, or POST $LOADME_CALLBACK_URL/heartbeat), or allow for a longer silence"
     return Error(kind="heartbeat", message=message, details=container.events if container else (), hint=hint)
 
 
@@ -242,6 +241,9 @@ def deployment_failure(error: ArmError, unknown: str = "") -> Error:
     kind = KINDS[known[0]] if known else KINDS.get(transient(error)) or unknown or _unknown(found)
     deepest = found[-1]
     words = tuple(dict.fromkeys(loglines.masked(f"{part.code}: {part.message}") for part in found))
+    if deepest.code == BAD_TEMPLATE:
+        hint = "correct the workflow file or the template, and start a new run: a run keeps the definition that it was started with"
+        return Error(kind=kind, message=_plain(deepest), details=words, hint=hint)
     message = loglines.masked(f"Azure refused the container group: {_plain(deepest)}")
     return Error(kind=kind, message=message, details=words, hint=KIND_HINTS.get(kind))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
+from msgspec.structs import replace
+
 from loadme import log, transaction
 from loadme.core import verdict
 from loadme.core.arm import Group
@@ -37,7 +39,8 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     of, outcome = found
     result, pause = _tried(services, of, outcome)
     policy, number = services.settings.policy, message.number + 1
-    wait = policy.fence_left(of, services.now())
+    is_seen = result == "deleted"
+    wait = policy.fence_left(replace(of, is_seen=of.is_seen or is_seen), services.now())
     if result == "gone":
         # Its place is free as soon as its group is gone; its slot among the creates, if it never came to use it.
         quota.give_back(services, of.location, of.group, of.slot if of.waiting == QUOTA else None)
@@ -45,7 +48,8 @@ def clean_up(services: Services, message: StepCleanup) -> None:
         delay = max(pause, policy.cleanup_delay(number)) if result == "busy" else max(wait, policy.cleanup_delay(1))
         # Sent before it is recorded, as a check is: the number tells a second message from the first.
         transaction.perform(services, loaded.state, CleanUp(attempt, number, delay))
-        transaction.change(services, attempt.run, key, CleanupTried(attempt=attempt, number=message.number, delay=delay), loaded)
+        tried = CleanupTried(attempt=attempt, number=message.number, delay=delay, is_seen=is_seen)
+        transaction.change(services, attempt.run, key, tried, loaded)
         return
     after, _ = transaction.change(services, attempt.run, key, Cleaned(attempt=attempt), loaded)
     log.info("cleaned", run=attempt.run, attempt=str(attempt))

@@ -215,11 +215,17 @@ def _step(run: Run, workflow: Workflow, name: str, outputs: Mapping[str, Any], i
         "attempts": _latest(item) if item and any(one.group for one in item.attempts) else 0,
         "outputs": outputs,
         "error": _error(_whole_error(step, current, name)),
-        "waiting": _waiting(attempt) if attempt and is_open else None,
+        "waiting": _waiting(attempt) if attempt and is_open else _resuming(step, item),
         "retry": _retry(current, workflow.locations(workflow.steps[name])) if current and is_open else None,
         "progress": msgspec.to_builtins(attempt.progress) if attempt and attempt.progress else None,
         "logs": f"/api/runs/{run.id}/steps/{name}/logs",
     }
+
+
+def _resuming(step: StepState, item: Item | None) -> dict[str, Any] | None:
+    """That a step which a resume runs again waits for what is left of its last attempt."""
+    is_left = item is not None and step.status == "started" and item.generation != step.generation and item.attempt.cleanup == "wanted"
+    return {"why": "the last attempt's container group to go", "until": None, "estimate": None} if is_left else None
 
 
 def _waiting(attempt: Attempt) -> dict[str, Any] | None:

@@ -175,8 +175,8 @@ class SimulatedArm(FakeArm):
         if not again:
             creates.append(now)
         over = len(creates) > limits.per_5_minutes or self._count(location) > (limits.groups or 100)
-        # A group that a late PUT has made again has no place any more: the ledger thought it gone.
-        if over and not self.late & self.container_groups.keys():
+        # A group that a late PUT has made again has no place any more, and its create was not counted: the ledger thought it gone.
+        if over and not self.late:
             self._world.breach(f"{name} is more than the quota of {location} allows")
         return "ContainerGroupQuotaReached" if over else ""
 

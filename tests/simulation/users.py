@@ -92,7 +92,7 @@ class User:
         try:
             run = control.resume(self._world.services, self.run, given)
         except Rejected as refused:
-            self._refused("resume", refused, (404, 409))
+            self._refused("resume", refused, (404, 409, 503))
             return refused.title == "The run is not over"
         self._world.note("resumed", run.id, run.generation)
         return False

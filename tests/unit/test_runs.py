@@ -306,7 +306,7 @@ def test_cleanup_archives_the_log_then_deletes_group_and_deployment_record_and_l
     assert archive.read(world.services, attempt) == "first line\n"
     world.arm.finish(attempt, log="first line\nlast line\n", at=world.moment)
 
-    world.drain(within=10)
+    world.drain(within=3)
 
     assert (world.arm.container_groups, world.arm.deployments) == ({}, {})
     assert queries.read_log(world.services, run.id, "only") == "first line\nlast line\n"
