@@ -113,7 +113,7 @@ def test_a_stop_asks_first_and_then_kills_and_removes_the_files(runtime: Process
         launch(f"trap 'echo asked >> {tmp_path}/asked' TERM; {DETACHED} echo $!; while :; do sleep 0.05; done"), ending
     )
     pid = int(wait_for(lambda: unstamped(container.log()).decode().strip(), "the container to be up"))
-    container.stop(grace=0.3)
+    container.stop(grace=3.0)  # long enough to be heard on a busy machine
     wait_for(lambda: not alive(pid), "the detached child to be killed")
     assert (tmp_path / "asked").read_text() == "asked\n"
     assert ending.codes == []

@@ -93,7 +93,7 @@ class User:
             run = control.resume(self._world.services, self.run, given)
         except Rejected as refused:
             self._refused("resume", refused, (404, 409, 503))
-            return refused.title == "The run is not over"
+            return refused.title == "The run is not over" or refused.status == 503
         self._world.note("resumed", run.id, run.generation)
         return False
 
