@@ -13,6 +13,7 @@ from loadme.core.arm import RegistryCredentials, TemplateParameter
 from loadme.core.template import GroupRequest
 from loadme.definitions.definition import Step, Workflow
 from loadme.definitions.problems import Problem
+from loadme.definitions.template_names import PASSWORD, SERVER, SPELLINGS, USERNAME
 from loadme.errors import Terminal
 
 SPEC_NAME = re.compile(r"/templateSpecs/([^/]+)/", re.IGNORECASE)
@@ -83,13 +84,13 @@ def _request(workflow: Workflow, step: Step, declared: tuple[TemplateParameter, 
     return GroupRequest(
         name="lm",
         location="here",
-        image="any.azurecr.io/image:1" if template.SERVER in names else "image",
+        image="any.azurecr.io/image:1" if SERVER in names else "image",
         command=step.command,
         cpu=workflow.cpu(step),
         memory=workflow.memory(step),
         plain={},
         secure={},
-        identity="any" if names.intersection(template.SPELLINGS["identity"]) else "",
+        identity="any" if names.intersection(SPELLINGS["identity"]) else "",
         tags={},
         parameters=own.parameters if own else {},
         must_locate=bool(workflow.locations(step)),
@@ -97,5 +98,5 @@ def _request(workflow: Workflow, step: Step, declared: tuple[TemplateParameter, 
 
 
 def _credentials(declared: tuple[TemplateParameter, ...]) -> RegistryCredentials | None:
-    wants = any(one.name.lower() in (template.USERNAME, template.PASSWORD) for one in declared)
+    wants = any(one.name.lower() in (USERNAME, PASSWORD) for one in declared)
     return RegistryCredentials("any.azurecr.io", "user", "") if wants else None

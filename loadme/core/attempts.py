@@ -10,11 +10,11 @@ from loadme.core import retries
 from loadme.core.events import Checked, Cleaned, CleanupTried, Decline, Launch, Progressed, Release, Report
 from loadme.core.ids import AttemptId
 from loadme.core.policies import Policy
-from loadme.core.state import MOST_PAST, Attempt, Item, Outcome, Past, Run
+from loadme.core.state import MOST_PAST, SHORT, Attempt, Item, Outcome, Past, Run
 from loadme.definitions.definition import Step, Workflow
 
-SHORT, MOST_DETAILS = 500, 3
-"""Characters and lines of what is remembered of a past attempt's error."""
+MOST_DETAILS = 3
+"""Lines of Azure's words that are remembered of a past attempt."""
 
 
 def launched(run: Run, item: Item | None, event: Launch, now: datetime, policy: Policy) -> Item | None:
@@ -131,7 +131,7 @@ def deployed(item: Item, now: datetime) -> Item:
     """The item with its attempt's deployment known to ARM."""
     if item.outcome is not None or item.attempt.put_at is not None:
         return item
-    known = replace(item.attempt, put_at=now, is_deployed=True, claims=0, waiting="", due_at=None, estimate=None)
+    known = replace(item.attempt, put_at=now, is_deployed=True, waiting="", due_at=None, estimate=None)
     return replace(item, attempt=known)
 
 

@@ -19,8 +19,7 @@ from msgspec.structs import replace
 
 from loadme.core import loglines
 from loadme.core.contract import rfc3339
-from loadme.core.runs import SHORT
-from loadme.core.state import Attempt, Error, Item, Run, Value
+from loadme.core.state import SHORT, Attempt, Error, Item, Run, Value
 from loadme.definitions import graph
 from loadme.definitions.definition import Workflow
 

@@ -39,8 +39,6 @@ from loadme.core.state import Attempt, Item, Run
 from loadme.definitions.definition import Workflow
 
 ItemKey = tuple[str, int]
-SHORT = runs.SHORT
-begin = runs.begin
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from loadme.definitions.kinds import FOUND
+
 MARKED = re.compile(r"^::(\{.*\})::\s*$", re.MULTILINE)
 OWN_KIND = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-FOUND_KINDS = ("timed_out", "heartbeat", "image", "capacity", "infrastructure", "quota", "refused", "expression", "cancelled", "poison")
-"""What the work may not say of itself: these are for loadme to find."""
 TOKEN = re.compile(r"v1\.[A-Za-z0-9_-]{1,32}\.[0-9]{1,12}\.[A-Za-z0-9_-]{43}")
 TAIL_LINES = 20
 TAIL_WIDTH = 500
@@ -41,7 +41,7 @@ def verdict(log: str, attempt: str) -> dict[str, Any] | None:
 
 def failure_kind(said: object, code: int | None) -> str:
     """The kind of failure that the work named, or else what its exit code says."""
-    is_own = isinstance(said, str) and OWN_KIND.fullmatch(said) is not None and said not in FOUND_KINDS
+    is_own = isinstance(said, str) and OWN_KIND.fullmatch(said) is not None and said not in FOUND
     return str(said) if is_own else "exit_code" if code else "failed"
 
 

@@ -82,7 +82,8 @@ class Policy(Struct, frozen=True, kw_only=True):
         """Seconds for which the attempt's container group may still appear: until its function is dead or, once ARM has answered, until a
         GET shows what there is, and none once that was seen. Not positive once it cannot."""
         # An earlier PUT that was not answered may come after the one that was.
-        if attempt.put_at is not None and not attempt.tries:
+        is_only = attempt.claims == 1 and not attempt.tries
+        if attempt.put_at is not None and is_only:
             return 0.0 if attempt.is_seen else min(VANISHED, self.function_timeout) - (now - attempt.put_at).total_seconds()
         return self.claim_left(attempt.launched_at, now)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from loadme.core.arm import RegistryCredentials, TemplateParameter
-from loadme.core.template import BAD_TEMPLATE, PASSWORD, USERNAME, GroupRequest
+from loadme.core.template import BAD_TEMPLATE, GroupRequest
+from loadme.definitions.template_names import PASSWORD, USERNAME
 from loadme.errors import Terminal
 
 

@@ -10,22 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from loadme.core.state import Item, NextTry, Outcome
+from loadme.core.state import SHORT, Item, NextTry, Outcome
 from loadme.definitions import durations
 from loadme.definitions.definition import Retry
-
-PLATFORM = ("infrastructure", "capacity", "quota")
-HOPELESS = ("refused", "expression", "cancelled", "poison")
-NOT_SAID = ("timed_out", "heartbeat", "image", "outputs")
-"""Kinds of error that the work itself did not report, so that `on: [failed]` does not mean them."""
+from loadme.definitions.kinds import HOPELESS, NOT_SAID, PLATFORM
 
 MOST_ATTEMPTS = 990
 """An attempt id has three digits for the number; the rest is for resumes."""
 
 PLATFORM_DELAY = {"infrastructure": (10.0, 300.0), "capacity": (30.0, 600.0), "quota": (60.0, 900.0)}
 """Seconds before the first try again and at the most; doubled each time."""
-
-SHORT = 300
 
 
 def budget(kind: str) -> str:
@@ -63,10 +57,10 @@ def _delay(kind: str, count: int, rule: Retry, places: int) -> float | None:
     if kind == "infrastructure":
         return _platform(kind, count) if count <= rule.infrastructure else None
     if kind == "capacity":
-        rounds, is_round_over = divmod(count, places)
+        rounds, into_the_next = divmod(count, places)
         if rounds > rule.capacity or rule.capacity == 0:
             return None
-        return 0.0 if is_round_over else _platform(kind, rounds)
+        return 0.0 if into_the_next else _platform(kind, rounds)
     if kind == "quota":
         return _platform(kind, count)
     if count >= rule.attempts or not is_meant(rule, kind):

@@ -8,12 +8,9 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from loadme.core.events import Announced, Cancel, Closed, Fail, Purge, Resume, RunEvent
-from loadme.core.state import OPEN_STEP, Cancellation, Outcome, Run, RunStatus, StepState
+from loadme.core.state import OPEN_STEP, SHORT, Cancellation, Outcome, Run, RunStatus, StepState
 from loadme.definitions import graph
 from loadme.definitions.definition import Workflow
-
-SHORT = 500
-"""Characters of a message where there are many of them."""
 
 
 def begin(workflow: Workflow, run: Run) -> Run:

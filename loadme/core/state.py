@@ -30,6 +30,9 @@ OutcomeStatus = Literal["succeeded", "failed", "timed_out", "cancelled", "skippe
 Cleanup = Literal["none", "wanted", "done"]
 
 OPEN_STEP = ("pending", "started")
+SHORT = 500
+"""Characters of a message where there are many of them, or a row has little room."""
+
 QUOTA = "quota"
 """What an attempt waits for that was never sent to ARM."""
 
@@ -81,7 +84,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `claim` and `claimed_at` say which handler took it upon itself to deploy, and when; both are empty once it gave that up, and `waiting`
     and `due_at` say why and until when; `slot` is the place among the creates of its location that the quota gave it, `estimate` when it
-    will probably start. `claims` counts those in a row of which nothing was heard again, `put_at` is when ARM answered that it has the
+    will probably start. `claims` counts those in a row, `put_at` is when ARM answered that it has the
     deployment, `is_deployed` is set once ARM is known to have it. `checks` and `cleanups` count what is done, `is_seen` once cleanup has
     deleted something of it. `is_leaked` if the next attempt no longer waited for its container group to go.
     """

@@ -13,31 +13,12 @@ from msgspec import Struct
 
 from loadme.core.arm import RegistryCredentials, TemplateParameter
 from loadme.definitions.definition import Defaults
+from loadme.definitions.template_names import KNOWN, PASSWORD, PLAIN_ENVIRONMENT, SERVER, SPELLINGS, USERNAME
 from loadme.errors import Terminal
 
 AZURE_REGISTRY = re.compile(r"^([a-z0-9-]+\.azurecr\.(?:io|cn|us))/", re.IGNORECASE)
 BAD_TEMPLATE = "TemplateParameter"
-PLAIN_ENVIRONMENT = "environmentvariables"
-SERVER = "imageregistrycredentialsserver"
-USERNAME = "imageregistrycredentialsusername"
-PASSWORD = "imageregistrycredentialspassword"  # noqa: S105 (the name of it)
 STANDARD = Defaults()
-
-SPELLINGS: Mapping[str, tuple[str, ...]] = {
-    "name": ("name", "containername"),
-    "location": ("location",),
-    "image": ("image", "imagename"),
-    "command": ("command",),
-    "cpu": ("cpu",),
-    "memory": ("memory", "memoryingb"),
-    "environment": ("environment", PLAIN_ENVIRONMENT),
-    "identity": ("identity", "usermsiresourceid"),
-    "registryServer": ("registryserver", SERVER),
-    "registry's user": (USERNAME,),
-    "registry's password": (PASSWORD,),
-    "tags": ("tags",),
-}
-KNOWN = frozenset(name for names in SPELLINGS.values() for name in names)
 
 
 class GroupRequest(Struct, frozen=True, kw_only=True):

@@ -10,22 +10,13 @@ from typing import Any
 from loadme.definitions import durations
 from loadme.definitions.definition import Defaults, Retry, Step, Template, Workflow
 from loadme.definitions.expressions import has_expression
+from loadme.definitions.kinds import HOPELESS, NAMED
 from loadme.definitions.problems import Problem
+from loadme.definitions.template_names import KNOWN
 
 MOST_ATTEMPTS, MOST_TRIES_OF_AZURE, LARGEST_FACTOR = 100, 1000, 100.0
 MOST_KINDS, MOST_LOCATIONS, MOST_PARAMETERS = 20, 10, 256
 SHORTEST_HEARTBEAT = 10.0  # seconds; a cold start of the function app alone can take as long
-
-KINDS = ("failed", "exit_code", "timed_out", "heartbeat", "image", "capacity", "infrastructure", "outputs")
-HOPELESS = ("refused", "expression", "cancelled")
-"""Kinds of error that another attempt cannot better."""
-
-FILLED = frozenset(
-    {"name", "location", "image", "command", "cpu", "memory", "environment", "identity", "registryserver", "tags"}
-    | {"containername", "imagename", "memoryingb", "environmentvariables", "usermsiresourceid"}
-    | {"imageregistrycredentialsserver", "imageregistrycredentialsusername", "imageregistrycredentialspassword"}
-)
-"""The parameters of a template spec that loadme fills by itself, in lower case: today's names, then those of the first templates."""
 
 # What other tools call these kinds; a letter too many or too few is found without it.
 _OTHER_WORDS = {"timeout": "timed_out", "error": "failed", "failure": "failed", "exit": "exit_code", "pull": "image"}
@@ -115,18 +106,18 @@ def _kinds(path: str, kinds: tuple[str, ...]) -> Iterator[Problem]:
             yield Problem(place, f"`{kind}` is never tried again: another attempt would end the same way", "take it out")
         elif kind == "quota":
             yield Problem(place, "work waits for quota, however long that takes, and no attempt is spent on it", "take it out")
-        elif kind not in KINDS:
+        elif kind not in NAMED:
             yield from _own_kind(place, kind)
 
 
 def _own_kind(path: str, kind: str) -> Iterator[Problem]:
     """A kind that the work itself reports may have any name, but one that is almost a known one is a slip."""
     word = kind.strip().lower().replace("-", "_").replace(" ", "_")
-    meant = _OTHER_WORDS.get(word) or next(iter(get_close_matches(word[:40], KINDS, n=1, cutoff=_ALIKE)), None)
+    meant = _OTHER_WORDS.get(word) or next(iter(get_close_matches(word[:40], NAMED, n=1, cutoff=_ALIKE)), None)
     if meant:
         yield Problem(path, f"there is no kind `{kind}`", f"did you mean `{meant}`?")
     elif not _KIND.fullmatch(kind):
-        known = ", ".join(KINDS)
+        known = ", ".join(NAMED)
         yield Problem(path, f"`{kind}` is not a kind of error: use a letter, then a-z, 0-9, _ and -, at most 40", f"known here: {known}")
 
 
@@ -169,7 +160,7 @@ def _parameters(path: str, template: Template) -> Iterator[Problem]:
     for name, value in template.parameters.items():
         if not _PARAMETER.fullmatch(name):
             yield Problem(f"{path}.{name}", f"`{name}` is not a parameter's name: use a letter or _, then letters, digits and _")
-        elif name.lower() in FILLED:
+        elif name.lower() in KNOWN:
             yield Problem(f"{path}.{name}", f"`{name}` is filled by loadme itself", "take it out, or rename the template's parameter")
         elif (other := seen.setdefault(name.lower(), name)) != name:
             yield Problem(f"{path}.{name}", f"`{name}` and `{other}` differ only in case, which ARM does not look at", "take one out")

@@ -6,10 +6,10 @@ from msgspec.structs import replace
 
 from loadme import transaction
 from loadme.core import engine
-from loadme.core.engine import SHORT, State
+from loadme.core.engine import State
 from loadme.core.events import Decline, Report
 from loadme.core.messages import Message, StepCheck, StepRequest, attempt_of
-from loadme.core.state import Error, Item, Outcome
+from loadme.core.state import SHORT, Error, Item, Outcome
 from loadme.errors import Absent, Terminal
 from loadme.services import Services
 

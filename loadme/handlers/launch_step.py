@@ -12,7 +12,7 @@ from loadme.core.engine import ItemKey, State
 from loadme.core.events import Decline, Deployed, Launch, Release, Report
 from loadme.core.messages import StepRequest
 from loadme.core.quota import Wait
-from loadme.core.state import QUOTA, Error, Item, Outcome
+from loadme.core.state import QUOTA, SHORT, Error, Item, Outcome
 from loadme.definitions import durations
 from loadme.errors import Absent, Conflict, ExpressionFailed, LoadmeError, Retryable, Terminal, Throttled, Unavailable
 from loadme.handlers import outcomes, quota
@@ -121,8 +121,8 @@ def _set_going(services: Services, state: State, mine: Item | None) -> None:
     except Retryable as trouble:
         if mine is not None:
             # This message comes again in a moment, and must find the launch free.
-            release = Release(attempt=mine.attempt_id, why=str(trouble)[: engine.SHORT], after=0.0)
-            _give_back(services, mine, release)
+            release = Release(attempt=mine.attempt_id, why=str(trouble)[:SHORT], after=0.0)
+            _release(services, mine, release)
         raise
 
 
@@ -176,7 +176,7 @@ def _deploy(services: Services, loaded: Loaded, item: Item, seen: Context, is_fi
     except Exception:
         # A bug: the host tries this message again, which must find the launch free, and at last it is poison.
         with suppress(LoadmeError):
-            _give_back(services, item, Release(attempt=item.attempt_id, why="something unforeseen", after=0.0, slot=item.attempt.slot))
+            _release(services, item, Release(attempt=item.attempt_id, why="something unforeseen", after=0.0, slot=item.attempt.slot))
         raise
 
 
@@ -213,7 +213,7 @@ def _refused_for_now(services: Services, item: Item, trouble: Retryable) -> None
         _fail(services, item, trouble.code, trouble, "infrastructure")
         return
     else:
-        why, after = loglines.masked(str(trouble))[: engine.SHORT], max(trouble.after, _pause(item))
+        why, after = loglines.masked(str(trouble))[:SHORT], max(trouble.after, _pause(item))
         log.warning("deploy-later", run=item.run, attempt=item.attempt.group, delay=after, why=why)
     _ask_again(services, item, Release(attempt=item.attempt_id, why=why, after=after, slot=item.attempt.slot))
 
@@ -239,10 +239,10 @@ def _ask_again(services: Services, item: Item, release: Release) -> None:
         variables=item.variables,
     )
     transaction.send(services, again, release.after + 1.0)
-    _give_back(services, item, release)
+    _release(services, item, release)
 
 
-def _give_back(services: Services, item: Item, release: Release) -> None:
+def _release(services: Services, item: Item, release: Release) -> None:
     transaction.change(services, item.run, (item.step, item.item), release)
 
 

@@ -47,10 +47,9 @@ def delete(services: Services, run_id: str) -> bool:
     run = find_run(services, run_id)
     _check_closed(run)
     services.definitions.get(run.definition)  # without it nobody can change the run
-    # The patrol's row comes first: whatever dies from here on, the run is deleted.
+    # The patrol's row comes first, each time that the run has to be read again: whatever dies from here on, the run is deleted.
     due = services.now() + timedelta(seconds=services.settings.policy.patrol_period)
-    services.tables.write([open_row(run.id, due)])
-    after = transaction.change_run(services, run.id, Purge()).run
+    after = transaction.change_run(services, run.id, Purge(), first=lambda: services.tables.write([open_row(run.id, due)])).run
     if after.purged_at is None:
         _check_closed(after)
     log.info("delete", run=run.id)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from loadme import claims, log, store, transaction
 from loadme.azure.storage.tables import Row
-from loadme.core import contract, engine, ids
+from loadme.core import contract, ids, runs
 from loadme.core.engine import State
 from loadme.core.state import Run
 from loadme.definitions import variables
@@ -76,7 +76,7 @@ def find(services: Services, name: str) -> Workflow:
 
 
 def _create(services: Services, workflow: Workflow, run: str, accepted: Mapping[str, Any], wanted: Start, now: datetime) -> Run:
-    made = engine.begin(
+    made = runs.begin(
         workflow,
         Run(
             id=run,

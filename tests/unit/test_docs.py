@@ -18,15 +18,14 @@ from loadme import settings, step
 from loadme.cli.commands import loadme
 from loadme.definitions import expressions
 from loadme.definitions.attempt_rules import (
-    HOPELESS,
     LARGEST_FACTOR,
     MOST_ATTEMPTS,
     MOST_LOCATIONS,
     MOST_TRIES_OF_AZURE,
     SHORTEST_HEARTBEAT,
 )
-from loadme.definitions.attempt_rules import KINDS as KINDS_OF_ERROR
 from loadme.definitions.definition import Defaults, Output, Retry, Schedule, Step, Template, Variable, Workflow
+from loadme.definitions.kinds import HOPELESS, NAMED
 from loadme.definitions.names import LONGEST_STEP, LONGEST_VARIABLE, LONGEST_WORKFLOW
 from loadme.definitions.rules import MOST_OUTPUTS, MOST_SCHEDULES, MOST_STEPS, MOST_VARIABLES
 from loadme.definitions.scopes import doubts
@@ -126,9 +125,9 @@ def test_the_table_of_what_is_tried_again_has_every_kind_and_says_of_each_what_t
     told = {quoted(cells[0])[0]: cells[2] for cells in rows(section(WORKFLOWS, "What is tried again")) if quoted(cells[0])}
     beginnings = dict.fromkeys(Retry().on, "yes") | {"outputs": "only if"} | dict.fromkeys(("infrastructure", "capacity"), "always")
 
-    assert set(told) == {*KINDS_OF_ERROR, *HOPELESS}
+    assert set(told) == {*NAMED, *HOPELESS}
     assert {kind: text.startswith(beginnings.get(kind, "never")) for kind, text in told.items()} == dict.fromkeys(told, True)
-    assert beginnings.keys() == set(KINDS_OF_ERROR)
+    assert beginnings.keys() == set(NAMED)
 
 
 def test_the_shortest_heartbeat_and_the_counts_are_those_of_the_rules() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from loadme.core import engine, events
+from loadme.core import engine, events, runs
 from loadme.core.engine import State
 from loadme.core.events import (
     Advance,
@@ -46,7 +46,7 @@ def workflow(**needs: tuple[str, ...]) -> Workflow:
 
 def begun(definition: Workflow) -> State:
     run = Run(id=ID, workflow="w", definition="d", created_at=NOW, variables=NONE, steps={})
-    return State(workflow=definition, run=engine.begin(definition, run), asked=tuple(definition.steps))
+    return State(workflow=definition, run=runs.begin(definition, run), asked=tuple(definition.steps))
 
 
 def launch(step: str, claim: str = "me") -> Launch:

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from loadme.core import engine
+from loadme.core import engine, runs
 from loadme.core.engine import State
 from loadme.core.events import (
     Advance,
@@ -74,7 +74,7 @@ def error(kind: str) -> Error:
 
 def begun() -> State:
     run = Run(id=ID, workflow="w", definition="d", created_at=NOW, variables=NONE, steps={})
-    return State(workflow=WORKFLOW, run=engine.begin(WORKFLOW, run), asked=tuple(WORKFLOW.steps))
+    return State(workflow=WORKFLOW, run=runs.begin(WORKFLOW, run), asked=tuple(WORKFLOW.steps))
 
 
 class Runs(RuleBasedStateMachine):

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from loadme import store, transaction
-from loadme.core import engine
+from loadme.core import engine, runs
 from loadme.core.engine import State
 from loadme.core.events import (
     Advance,
@@ -63,7 +63,7 @@ LONG = timedelta(minutes=15)
 
 def begun() -> State:
     run = Run(id=ID, workflow="w", definition="d", created_at=NOW, variables=NONE, steps={})
-    return State(workflow=WORKFLOW, run=engine.begin(WORKFLOW, run), asked=("a",))
+    return State(workflow=WORKFLOW, run=runs.begin(WORKFLOW, run), asked=("a",))
 
 
 def attempt(number: int) -> AttemptId:

@@ -14,7 +14,7 @@ from loadme import claims
 from loadme.core import ids, retries, tokens
 from loadme.core.ids import AttemptId
 from loadme.core.messages import Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, decode, encode
-from loadme.core.state import Attempt, Error, Item, Outcome, Value
+from loadme.core.state import SHORT, Attempt, Error, Item, Outcome, Value
 from loadme.definitions import durations, variables
 from loadme.definitions.definition import Retry, Step, Variable, Workflow
 from loadme.errors import BadMessage, Terminal
@@ -260,7 +260,7 @@ def test_the_next_try_comes_within_its_delay_and_never_over_its_budget(rule, fai
         granted[budget] += 1
         most = durations.seconds(rule.max_delay) if budget == "work" else retries.PLATFORM_DELAY[budget][1]
         assert timedelta() <= following.at - NOW <= timedelta(seconds=most)
-        assert len(following.why) <= 300
+        assert len(following.why) <= SHORT
     assert granted["work"] <= rule.attempts - 1
     assert granted["infrastructure"] <= rule.infrastructure
     assert granted["capacity"] <= (rule.capacity + 1) * max(1, len(places))

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme.core import template
-from loadme.definitions.attempt_rules import FILLED, KINDS
+from loadme.definitions.kinds import NAMED
 from loadme.definitions.scopes import doubts
 from loadme.definitions.validation import parse
 from tests.unit.definitions import document, steps, workflow
@@ -55,7 +54,7 @@ SPEC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/template
         ("retry.max_delay", ["30s", "7d"], ["29s", "soon"]),
         (
             "retry.on",
-            [["failed"], ["my-kind_2"], ["k" * 40], list(KINDS)],
+            [["failed"], ["my-kind_2"], ["k" * 40], list(NAMED)],
             [[], ["k" * 41], ["2"], ["Mine"], ["failed", "failed"], ["time_out"]],
         ),
         ("heartbeat", ["10s", "3599s"], ["9s", "1h", "0s"]),
@@ -106,10 +105,6 @@ def test_expressions_of_template_parameters_see_what_the_step_sees() -> None:
         found[step]["template"] = {"spec": SPEC, "parameters": {"zone": text, "if": "${{ run.id }}"}}
 
     assert paths(steps=found) == ["steps.first.template.parameters.zone"]
-
-
-def test_the_parameters_that_cannot_be_given_are_those_that_loadme_fills() -> None:
-    assert FILLED == template.KNOWN
 
 
 def test_an_environment_variable_that_is_called_if_is_no_condition() -> None:

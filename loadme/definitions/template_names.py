@@ -1,0 +1,26 @@
+"""The parameters of a template spec that loadme fills by itself, by name in lower case: today's spelling, then the original's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PLAIN_ENVIRONMENT = "environmentvariables"
+SERVER = "imageregistrycredentialsserver"
+USERNAME = "imageregistrycredentialsusername"
+PASSWORD = "imageregistrycredentialspassword"  # noqa: S105 (the name of it)
+
+SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "name": ("name", "containername"),
+    "location": ("location",),
+    "image": ("image", "imagename"),
+    "command": ("command",),
+    "cpu": ("cpu",),
+    "memory": ("memory", "memoryingb"),
+    "environment": ("environment", PLAIN_ENVIRONMENT),
+    "identity": ("identity", "usermsiresourceid"),
+    "registryServer": ("registryserver", SERVER),
+    "registry's user": (USERNAME,),
+    "registry's password": (PASSWORD,),
+    "tags": ("tags",),
+}
+KNOWN = frozenset(name for names in SPELLINGS.values() for name in names)
