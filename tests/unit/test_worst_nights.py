@@ -108,8 +108,8 @@ def test_a_tenth_claim_that_lives_is_not_failed_by_a_second_message():
     world.arm.deploy = deploy
     from loadme.handlers import launch_step as module
 
-    keep = module._give_back
-    module._give_back = lambda *_: None  # the process is dead: nothing is given back
+    keep = module._release
+    module._release = lambda *_: None  # the process is dead: nothing is given back
     try:
         for _ in range(10):
             try:
@@ -117,7 +117,7 @@ def test_a_tenth_claim_that_lives_is_not_failed_by_a_second_message():
             except MemoryError:
                 world.pass_time(121)
     finally:
-        module._give_back = keep
+        module._release = keep
     assert item().outcome is None, item().outcome.error.message
 
 
