@@ -9,7 +9,7 @@ from loadme import app as loadme_app
 from loadme import triggers as t
 from loadme.core.messages import Notify, StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.handlers import callback as callbacks
-from loadme.handlers import control, poison, purge, queries, scheduled
+from loadme.handlers import control, files, poison, purge, queries, scheduled, schedules, signals, versions
 from loadme.handlers.advance_run import advance_run as advance
 from loadme.handlers.announce import notify as tell
 from loadme.handlers.check_step import check_step as check
@@ -47,6 +47,32 @@ def get_workflow(req: func.HttpRequest) -> func.HttpResponse:
     return t.respond(lambda services: t.cached(req, queries.show_workflow(find(services, req.route_params["workflow"]))))
 
 
+@app.route("workflows/{workflow}/versions", methods=["GET"])
+def list_versions(req: func.HttpRequest) -> func.HttpResponse:
+    """GET /api/workflows/{workflow}/versions"""
+    return t.respond(lambda services: t.cached(req, versions.list_versions(services, req.route_params["workflow"])))
+
+
+@app.route("schedules", methods=["GET"])
+def list_schedules(req: func.HttpRequest) -> func.HttpResponse:
+    """GET /api/schedules"""
+    return t.respond(lambda services: t.cached(req, schedules.list_schedules(services)))
+
+
+@app.route("workflows/{workflow}/schedules/{index}/pause", methods=["POST"])
+def pause_schedule(req: func.HttpRequest) -> func.HttpResponse:
+    """POST /api/workflows/{workflow}/schedules/{index}/pause"""
+    place = req.route_params
+    return t.respond(lambda services: t.json(200, schedules.pause(services, place["workflow"], place["index"], t.body_of(req))))
+
+
+@app.route("workflows/{workflow}/schedules/{index}/resume", methods=["POST"])
+def resume_schedule(req: func.HttpRequest) -> func.HttpResponse:
+    """POST /api/workflows/{workflow}/schedules/{index}/resume"""
+    place = req.route_params
+    return t.respond(lambda services: t.json(200, schedules.resume(services, place["workflow"], place["index"])))
+
+
 @app.route("runs", methods=["GET"])
 def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """GET /api/runs"""
@@ -59,6 +85,17 @@ def get_run(req: func.HttpRequest) -> func.HttpResponse:
     return t.respond(lambda services: t.cached(req, queries.get_run(services, req.route_params["run"])))
 
 
+@app.route("runs/{run}/files", methods=["GET"])
+def list_files(req: func.HttpRequest) -> func.HttpResponse:
+    """GET /api/runs/{run}/files"""
+
+    def answer(services: Services) -> func.HttpResponse:
+        run = queries.find_run(services, req.route_params["run"])
+        return t.cached(req, files.list_files(services, run.id, t.files_query_of(req)))
+
+    return t.respond(answer)
+
+
 @app.route("runs/{run}/cancel", methods=["POST"])
 def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     """POST /api/runs/{run}/cancel"""
@@ -69,6 +106,12 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
 def resume_run(req: func.HttpRequest) -> func.HttpResponse:
     """POST /api/runs/{run}/resume"""
     return t.respond(lambda services: t.shown(services, control.resume(services, req.route_params["run"], t.body_of(req))))
+
+
+@app.route("runs/{run}/signal/{step}", methods=["POST"])
+def signal_step(req: func.HttpRequest) -> func.HttpResponse:
+    """POST /api/runs/{run}/signal/{step}"""
+    return t.respond(lambda services: t.json(202, {"status": signals.signal(services, t.answer_of(req))}))
 
 
 @app.route("runs/{run}", methods=["DELETE"])
@@ -92,7 +135,8 @@ def replay_poison(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("runs/{run}/steps/{step}/items", methods=["GET"])
 def list_items(req: func.HttpRequest) -> func.HttpResponse:
     """GET /api/runs/{run}/steps/{step}/items"""
-    return t.respond(lambda services: t.cached(req, queries.list_items(services, req.route_params["run"], req.route_params["step"])))
+    run, step = req.route_params["run"], req.route_params["step"]
+    return t.respond(lambda services: t.cached(req, queries.list_items(services, run, step, t.item_query_of(req))))
 
 
 @app.route("runs/{run}/steps/{step}/logs", methods=["GET"])
@@ -178,4 +222,4 @@ def _schedule(workflow: str, index: int, cron: str) -> None:
 
 for _workflow in loadme_app.catalogue().workflows.values():
     for _index, _one in enumerate(_workflow.schedules):
-        _schedule(_workflow.name, _index, _one.cron)
+        _schedule(_workflow.name, _index, scheduled.timer(_one))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from loadme import log
 from loadme import settings as app_settings
 from loadme.azure.arm import AzureArm
 from loadme.azure.credentials import managed_identity
+from loadme.azure.keyvault import AzureVault
 from loadme.azure.storage import Account
 from loadme.azure.storage.blobs import AzureBlobs
 from loadme.azure.storage.queues import AzureQueues
@@ -66,9 +68,11 @@ def connect(settings: Settings, workflows: Catalogue) -> Services:
         files=AzureBlobs(account, settings.files_container),
         queues=AzureQueues(account),
         arm=AzureArm(credential, settings.subscription, settings.resource_group, endpoint=settings.arm_endpoint, ca_file=settings.ca_file),
+        vault=AzureVault(credential, settings.vault, endpoint=settings.vaults, ca_file=settings.ca_file),
         webhook=HttpWebhook(settings.events.webhook),
         now=lambda: datetime.now(UTC),
         random_bytes=os.urandom,
+        sleep=time.sleep,
     )
 
 

@@ -25,7 +25,7 @@ MOST_OUTPUTS = 16 * 1024
 
 def room(workflow: Workflow) -> int:
     """Bytes of JSON up to which a step's outputs are kept in place: so many that the run's row has room for every step's."""
-    return min(MOST_OUTPUTS, ALL_OUTPUTS // len(workflow.steps))
+    return min(MOST_OUTPUTS, ALL_OUTPUTS // len(workflow.every_step))
 
 
 def keep(blobs: Blobs, name: str, values: Mapping[str, Any], limit: int) -> Value:

@@ -4,40 +4,61 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
 
+from loadme.azure.keyvault import Vault
 from loadme.azure.storage.blobs import Blobs
 from loadme.azure.storage.queues import Queues
-from loadme.azure.storage.tables import Tables
+from loadme.azure.storage.tables import Row, Tables
 from loadme.azure.webhook import Webhook
 from loadme.core.arm import Arm, RegistryCredentials, TemplateParameter
 from loadme.definitions.definition import Workflow
 from loadme.definitions.workflow_files import Catalogue
-from loadme.errors import Absent, Terminal
+from loadme.errors import Absent, Conflict, Terminal
 from loadme.settings import Settings
 
 CACHED_DEFINITIONS = 100
 LIFE = timedelta(minutes=10)
 
 
-class Definitions:
-    """The definitions that runs were started with, by the SHA-256 of their JSON: a deployment of the app never disturbs a run."""
+class Version(Struct, frozen=True, kw_only=True):
+    """A definition of a workflow, by its digest; `first_seen` is when a run was first started with it, `steps` how many it has."""
 
-    def __init__(self, blobs: Blobs) -> None:
-        self._blobs = blobs
+    digest: str
+    first_seen: datetime
+    steps: int
+
+
+def digest_of(workflow: Workflow) -> str:
+    """The SHA-256 of the definition's JSON."""
+    return hashlib.sha256(msgspec.json.encode(workflow)).hexdigest()
+
+
+class Definitions:
+    """The definitions that runs were started with, by the SHA-256 of their JSON: a deployment of the app never disturbs a run.
+
+    partition `versions~{workflow}`   one row for each definition of the workflow that a run was started with: since when, how many steps
+    """
+
+    def __init__(self, blobs: Blobs, tables: Tables, now: Callable[[], datetime]) -> None:
+        self._blobs, self._tables, self._now = blobs, tables, now
+        self._pinned: set[str] = set()
         self._cache: dict[str, Workflow] = {}
 
     def pin(self, workflow: Workflow) -> str:
         """Keeps the definition and gives its digest."""
-        data = msgspec.json.encode(workflow)
-        digest = hashlib.sha256(data).hexdigest()
-        if digest not in self._cache:
-            self._blobs.put(f"definitions/{digest}.json", data, content_type="application/json")
+        digest = digest_of(workflow)
+        if digest not in self._pinned:
+            self._blobs.put(f"definitions/{digest}.json", msgspec.json.encode(workflow), content_type="application/json")
+            self._record(workflow, digest)
             self._remember(digest, workflow)
+            self._pinned.add(digest)
         return digest
 
     def get(self, digest: str) -> Workflow:
@@ -45,6 +66,16 @@ class Definitions:
         if digest not in self._cache:
             self._remember(digest, self._read(digest))
         return self._cache[digest]
+
+    def versions(self, workflow: str) -> list[Version]:
+        """The definitions that runs of the workflow were started with, at most 1000, the latest first."""
+        rows = self._tables.list(f"versions~{workflow}", limit=1000)
+        return sorted((msgspec.json.decode(row.body, type=Version) for row in rows), key=lambda one: one.first_seen, reverse=True)
+
+    def _record(self, workflow: Workflow, digest: str) -> None:
+        version = Version(digest=digest, first_seen=self._now(), steps=len(workflow.every_step))
+        with suppress(Conflict):  # it is known: when it was seen first does not change
+            self._tables.write([Row(partition=f"versions~{workflow.name}", row=digest, body=msgspec.json.encode(version))])
 
     def _read(self, digest: str) -> Workflow:
         name = f"definitions/{digest}.json"
@@ -80,7 +111,7 @@ class Remembered(Generic[Answer]):
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """`templates` are the declared parameters of template specs, `registries` credentials, by resource id. `blobs` holds loadme's own,
-    `files` a folder for each run. `now()` is UTC; `random_bytes(n)` gives n bytes that nobody can guess.
+    `files` a folder for each run. `now()` is UTC; `random_bytes(n)` gives n bytes that nobody can guess, `sleep(seconds)` waits.
     """
 
     settings: Settings
@@ -90,14 +121,16 @@ class Services:
     files: Blobs
     queues: Queues
     arm: Arm
+    vault: Vault
     webhook: Webhook
     now: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
+    sleep: Callable[[float], None] = lambda _seconds: None
     definitions: Definitions = field(init=False)
     templates: Remembered[tuple[TemplateParameter, ...]] = field(init=False)
     registries: Remembered[RegistryCredentials] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "definitions", Definitions(self.blobs))
+        object.__setattr__(self, "definitions", Definitions(self.blobs, self.tables, self.now))
         object.__setattr__(self, "templates", Remembered(self.now))
         object.__setattr__(self, "registries", Remembered(self.now))

@@ -19,6 +19,8 @@ from loadme.errors import LoadmeError
 
 KEY_BYTES = 16
 KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+VAULT_NAME = "{vault}"
+VAULTS = f"https://{VAULT_NAME}.vault.azure.net"
 REGISTRY_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ContainerRegistry/registries/[A-Za-z0-9]+", re.IGNORECASE
 )
@@ -99,6 +101,8 @@ class Settings:
     client_id: str = ""
     arm_endpoint: str = "https://management.azure.com"
     ca_file: str = ""
+    vault: str = ""
+    vaults: str = VAULTS
     workflows: Path
     variable_prefix: str = PREFIX
     files_container: str = "loadme-files"
@@ -124,6 +128,7 @@ def read(environment: Mapping[str, str], app_folder: Path) -> Settings:
     keys, policy = _token_keys(environment.get("LOADME_TOKEN_KEYS", ""), problems), _policy(environment, problems)
     limits, events = _limits(environment, problems), _events(environment, problems)
     registry, retention = _registry(environment, problems), _retention(environment, problems)
+    vault, vaults = _vaults(environment, problems)
     if problems:
         raise BadSettings("settings of the function app are missing or wrong: " + "; ".join(problems))
     return Settings(
@@ -140,6 +145,8 @@ def read(environment: Mapping[str, str], app_folder: Path) -> Settings:
         client_id=environment.get("LOADME_CLIENT_ID", ""),
         arm_endpoint=environment.get("LOADME_ARM_ENDPOINT", "https://management.azure.com"),
         ca_file=environment.get("LOADME_CA_FILE", ""),
+        vault=vault,
+        vaults=vaults,
         workflows=Path(app_folder, environment.get("LOADME_WORKFLOWS", "workflows")),
         variable_prefix=environment.get("LOADME_VARIABLE_PREFIX") or PREFIX,
         files_container=environment.get("LOADME_FILES_CONTAINER", "loadme-files"),
@@ -179,6 +186,16 @@ def _registry(environment: Mapping[str, str], problems: list[str]) -> str:
         example = "/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerRegistry/registries/NAME"
         problems.append(f"LOADME_REGISTRY is {found!r}, not the resource id of a container registry like {example}")
     return found
+
+
+def _vaults(environment: Mapping[str, str], problems: list[str]) -> tuple[str, str]:
+    own = environment.get("LOADME_KEY_VAULT", "").rstrip("/")
+    vaults = environment.get("LOADME_KEY_VAULT_ENDPOINT") or VAULTS
+    if own and not re.fullmatch(r"https://[!-~]+", own):
+        problems.append(f"LOADME_KEY_VAULT is {own!r}, not the address of a key vault like https://NAME.vault.azure.net")
+    if not re.fullmatch(r"https://[!-z]*\{vault\}[!-z]*", vaults):
+        problems.append(f"LOADME_KEY_VAULT_ENDPOINT is {vaults!r}; it must be an address like {VAULTS}")
+    return own, vaults.rstrip("/")
 
 
 def _token_keys(text: str, problems: list[str]) -> dict[str, bytes]:

@@ -17,21 +17,29 @@ output, `::{"loadme":{…}}::`, says how it went. Outside loadme nothing is repo
 A Python script says `from loadme import step` (copied into an image: `import step`) and has:
 
     step.variable("day")                             a variable of the run, with its type
-    step.files.put("part-1.csv", Path("part.csv"))   a file for later steps; step.files.get(name), step.files.list()
+    step.files.put("part-1.csv", Path("part.csv"))   a file for the run's other steps, of any size
+    step.files.get("part-1.csv", "copy.csv")         the same again; without a path the bytes; step.files.list(), step.files.delete(name)
     step.heartbeat(0.5, "half way")                  progress, sent at most once a second; False once the attempt is over
     step.output(rows=3)                              an output, reported when the script has ended with exit code 0
     step.fail("no data for that day", day=day)       ends the script: the step has failed, and this is why
     step.report()                                    the end of a script that has no runner: sends the outputs collected so far
 
 Outside loadme all of this warns once and reports nothing; variables come from the environment and files from ./loadme-files.
+
+Files are for other programs as well (- is standard input or output; NAME or FILE may be left out where they are the same):
+
+    python -m loadme.step files put FILE [NAME]      files get NAME [FILE]      files list [BEGINNING]      files delete NAME
 """
 
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
 import email.utils
 import http.client
+import io
+import itertools
 import json
 import os
 import random
@@ -44,13 +52,14 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+import uuid
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 # An answer that will not change. All others are tried again, also a 403 or 404: that is what a stopped or starting function app says.
 FINAL = frozenset({400, 401, 409, 410, 411, 413, 415, 422})
@@ -58,13 +67,26 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # In a file of outputs: an empty line, name=value, or a block from name<<END to END.
 ENTRY = re.compile(r"[^\S\n]*(?:\n|\Z)|(NAME)=(.*)\n?|(NAME)<<(.+)\n((?:.*\n)*?)\4(?:\n|\Z)".replace("NAME", NAME.pattern), re.ASCII)
 LOG_LINES, LOG_BYTES, VERDICT_BYTES = 20, 4096, 8192
+# What to do about an answer of Blob storage, by its error code or status.
+ADVICE: dict[Any, str] = {
+    404: "there is no such file",
+    "ContainerNotFound": "the Blob container of the runs' files is not there: create it",
+    403: "the container's identity needs the role Storage Blob Data Contributor on the Blob container of the runs' files, and a way through"
+    " the storage account's firewall if it has one",
+    412: "the file was written anew while it was read: read it again",
+    "InvalidBlockList": "another program wrote the file of this name at the same time",
+}
+# Bytes of a file that go to or come from Blob storage at once, and how many such blocks make a file: 390 GB.
+CHUNK, MOST_BLOCKS = 8 * 1024 * 1024, 50_000
+# How many names each command about files takes.
+ACTS = {"put": (1, 2), "get": (1, 2), "list": (0, 1), "delete": (1,)}
 
 
 class OutputError(ValueError):
     """What was given as an output is not one; the message says where and why."""
 
 
-class Unavailable(Exception):
+class Unavailable(OSError):
     """No final answer came in time."""
 
 
@@ -79,7 +101,7 @@ class Answer:
 
     status: int
     body: bytes
-    retry_after: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.status or 'no answer:'} {self.body[:500].decode('utf-8', 'replace')}"
@@ -98,25 +120,21 @@ OPENER = urllib.request.build_opener(AnyStatus)
 DIRECT = urllib.request.build_opener(AnyStatus, urllib.request.ProxyHandler({}))  # the identity endpoint is on this very machine
 
 
-def ask(opener: urllib.request.OpenerDirector, method: str, url: str, headers: Mapping[str, str], body: bytes | Path | None) -> Answer:
+def ask(opener: urllib.request.OpenerDirector, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
     """One request, one answer."""
-    with contextlib.ExitStack() as stack:
-        data: Any = stack.enter_context(body.open("rb")) if isinstance(body, Path) else body
-        size = {"Content-Length": str(body.stat().st_size)} if isinstance(body, Path) else {}
-        request = urllib.request.Request(url, data=data, headers={**headers, **size}, method=method)  # noqa: S310 - from the platform
-        try:
-            answer = stack.enter_context(opener.open(request, timeout=60))
-            wait = answer.headers.get("Retry-After") or ""
-            return Answer(answer.status, answer.read(), float(wait) if wait.isdigit() else 0.0)
-        except (OSError, http.client.HTTPException) as problem:
-            return Answer(0, str(getattr(problem, "reason", problem) or type(problem).__name__).encode())
+    request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310 - from the platform
+    try:
+        with opener.open(request, timeout=60) as answer:
+            return Answer(answer.status, answer.read(), answer.headers)
+    except (OSError, http.client.HTTPException) as problem:
+        return Answer(0, str(getattr(problem, "reason", problem) or type(problem).__name__).encode())
 
 
 def send(
     method: str,
     url: str,
     headers: Mapping[str, str],
-    body: bytes | Path | None = None,
+    body: bytes | None = None,
     patience: float = 60.0,
     final: frozenset[int] = FINAL,
     opener: urllib.request.OpenerDirector = OPENER,
@@ -128,7 +146,8 @@ def send(
         answer = ask(opener, method, url, headers, body)
         if 200 <= answer.status < 300 or answer.status in final:
             return answer
-        pause = max(min(answer.retry_after, 30.0), delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
+        wait = answer.headers.get("Retry-After") or ""
+        pause = max(min(float(wait) if wait.isdigit() else 0.0, 30.0), delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
         if time.monotonic() + pause > deadline:
             raise Unavailable(f"{method} {url.partition('?')[0]}: {answer}")
         time.sleep(pause)
@@ -200,52 +219,93 @@ def read_outputs(path: Path) -> dict[str, Any]:
 
 
 def _checked(name: str) -> str:
-    if not name or "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):
-        raise ValueError(f"{name!r} is no name of a file: a relative path with /, without empty, . or .. parts")
+    parts = name.split("/")
+    if name == "-" or not name.isprintable() or "\\" in name or len(name) > 900 or any(part == "" or part.endswith(".") for part in parts):
+        raise ValueError(f"{name[:100]!r} is no name of a file: a relative path with /, no part empty or with a dot at its end")
     return name
 
 
-def _content(data: bytes | str | os.PathLike[str]) -> bytes | Path:
-    return data.encode() if isinstance(data, str) else data if isinstance(data, bytes) else Path(data)
+def _opened(data: bytes | str | os.PathLike[str] | IO[bytes]) -> Any:
+    if isinstance(data, io.TextIOBase):
+        raise TypeError("open the file with mode 'rb': what it holds is taken as it is")
+    if isinstance(data, (bytes, bytearray, memoryview, str)):
+        return io.BytesIO(data.encode() if isinstance(data, str) else data)
+    return contextlib.nullcontext(data) if hasattr(data, "read") else Path(data).open("rb")
+
+
+@contextlib.contextmanager
+def _replaced(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which takes the place of `path` when all has gone well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class LocalFiles:
-    """The same as `BlobFiles` in a folder, for a script that is tried by hand."""
+    """The files of a run, in a folder: for a script that is tried by hand. Names may contain `/`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, name: str, data: bytes | str | os.PathLike[str]) -> None:
-        path, body = self.folder / _checked(name), _content(data)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body.read_bytes() if isinstance(body, Path) else body)
+    def put(self, name: str, data: bytes | str | os.PathLike[str] | IO[bytes]) -> None:
+        """Write a file, whole or not at all, over one of the same name: text, bytes, what a `Path` or an open binary file holds."""
+        with _opened(data) as source:
+            self._write(_checked(name), iter(lambda: source.read(CHUNK), b""))
 
-    def get(self, name: str) -> bytes:
-        return (self.folder / _checked(name)).read_bytes()
+    def get(self, name: str, path: str | os.PathLike[str] | None = None) -> bytes:
+        """What a file holds; with a path it goes there instead, and nothing comes back. FileNotFoundError if there is none of that name."""
+        if path is None:
+            return b"".join(self.chunks(name))
+        with _replaced(Path(path)) as file:
+            file.writelines(self.chunks(name))
+        return b""
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """What a file holds, piece by piece."""
+        with (self.folder / _checked(name)).open("rb") as file:
+            yield from iter(lambda: file.read(CHUNK), b"")
 
     def list(self, prefix: str = "") -> list[str]:
+        """The names of all files that begin with `prefix`, sorted."""
         names = (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
         return sorted(name for name in names if name.startswith(prefix))
 
+    def delete(self, name: str) -> None:
+        """Remove a file; one that is not there is no error."""
+        (self.folder / _checked(name)).unlink(missing_ok=True)
 
-class BlobFiles:
-    """The run's own folder in Blob storage, reached with the container's identity. Names may contain `/`."""
+    def _write(self, name: str, chunks: Iterator[bytes]) -> None:
+        with _replaced(self.folder / name) as file:
+            file.writelines(chunks)
+
+
+class BlobFiles(LocalFiles):
+    """The same in the run's own folder in Blob storage, reached with the container's identity. OSError says why it cannot be done."""
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         self.url = url.rstrip("/")
         self._environ = environ
         self._token, self._token_ends = "", 0.0
 
-    def put(self, name: str, data: bytes | str | os.PathLike[str]) -> None:
-        """Write a file, whole or not at all, over one of the same name: text, bytes, or what a `Path` holds."""
-        self._send("PUT", self._blob(name), _content(data))
-
-    def get(self, name: str) -> bytes:
-        """What a file holds; FileNotFoundError if there is none of that name."""
-        return self._send("GET", self._blob(name)).body
+    def chunks(self, name: str) -> Iterator[bytes]:
+        url, position = self._blob(name), 0
+        same: dict[str, str] = {}
+        while True:
+            answer = self._send("GET", url, {"x-ms-range": f"bytes={position}-{position + CHUNK - 1}", **same})
+            if answer.status == 416:  # an empty file has no first byte
+                return
+            yield answer.body
+            position += len(answer.body)
+            if position >= int((answer.headers.get("Content-Range") or "0").rpartition("/")[2]):
+                return
+            same = {"If-Match": answer.headers["ETag"]}
 
     def list(self, prefix: str = "") -> list[str]:
-        """The names of all files that begin with `prefix`, sorted."""
         container, _, folder = self.url.rpartition("/")
         query = {"restype": "container", "comp": "list", "prefix": f"{folder}/{prefix}", "marker": ""}
         names: list[str] = []
@@ -258,19 +318,44 @@ class BlobFiles:
             if not query["marker"]:
                 return sorted(names)
 
+    def delete(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._send("DELETE", self._blob(name))
+
+    def _write(self, name: str, chunks: Iterator[bytes]) -> None:
+        first, second = next(chunks, b""), next(chunks, b"")
+        if not second:
+            self._send("PUT", self._blob(name), {"x-ms-blob-type": "BlockBlob"}, first)
+            return
+        # Names of one upload alone: another one's blocks must not get in between.
+        url, upload, blocks = self._blob(name), uuid.uuid4().hex, []
+        for number, chunk in enumerate(itertools.chain((first, second), chunks)):
+            if number >= MOST_BLOCKS:
+                raise OSError(f"{name} is too large: Blob storage takes {MOST_BLOCKS} blocks of {CHUNK} bytes")
+            blocks.append(base64.b64encode(f"{upload}{number:05}".encode()).decode())
+            self._send("PUT", f"{url}?comp=block&blockid={urllib.parse.quote(blocks[-1], safe='')}", body=chunk)
+        latest = "".join(f"<Latest>{block}</Latest>" for block in blocks)
+        self._send("PUT", f"{url}?comp=blocklist", body=f"<BlockList>{latest}</BlockList>".encode())
+
     def _blob(self, name: str) -> str:
         return f"{self.url}/{urllib.parse.quote(_checked(name))}"
 
-    def _send(self, method: str, url: str, body: bytes | Path | None = None) -> Answer:
-        headers = {"Authorization": f"Bearer {self._access_token()}", "x-ms-version": "2021-08-06"}
-        headers["x-ms-date"] = email.utils.formatdate(usegmt=True)
-        if method == "PUT":
-            headers.update({"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"})
-        answer = send(method, url, headers, body, final=FINAL | {403, 404})
-        if answer.status == 404:
-            raise FileNotFoundError(f"there is no {url}")
-        if answer.status >= 300:
-            raise OSError(f"{method} {url}: {answer}")
+    def _send(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
+        if not self.url:
+            raise OSError(
+                "this run has no files: LOADME_FILES_URL is not set, since the function app knows storage by a connection string only"
+            )
+        common = {
+            "x-ms-version": "2021-08-06",
+            "x-ms-date": email.utils.formatdate(usegmt=True),
+            "Content-Type": "application/octet-stream",
+        }
+        common["Authorization"] = f"Bearer {self._access_token()}"
+        answer = send(method, url, {**common, **(headers or {})}, body, final=FINAL | {403, 404, 412, 416})
+        if answer.status >= 300 and answer.status != 416:
+            code = answer.headers.get("x-ms-error-code") or str(answer)
+            kind = FileNotFoundError if answer.status == 404 and code != "ContainerNotFound" else OSError
+            raise kind(f"{method} {url.partition('?')[0]}: {ADVICE.get(code) or ADVICE.get(answer.status) or 'refused'} ({code})")
         return answer
 
     def _access_token(self) -> str:
@@ -284,8 +369,11 @@ class BlobFiles:
             query = {"api-version": version, "resource": "https://storage.azure.com/"}
             if self._environ.get("AZURE_CLIENT_ID"):
                 query["client_id"] = self._environ["AZURE_CLIENT_ID"]
-            # No answer is final: in a container group that has just started, the endpoint may need half a minute.
-            answer = send("GET", f"{url}?{urllib.parse.urlencode(query)}", headers, final=frozenset(), opener=DIRECT)
+            try:
+                # No answer is final: in a container group that has just started, the endpoint may need half a minute.
+                answer = send("GET", f"{url}?{urllib.parse.urlencode(query)}", headers, final=frozenset(), opener=DIRECT)
+            except Unavailable as problem:
+                raise Unavailable(f"no token for the run's files: has the container group an identity? {problem}") from None
             found = json.loads(answer.body)
             self._token, self._token_ends = found["access_token"], float(found.get("expires_on") or 0)
         return self._token
@@ -305,12 +393,12 @@ class Outcome:
     error: dict[str, Any] | None = None
 
     def summary(self) -> dict[str, Any]:
-        """What the verdict says: outputs only if they are small, for ACI keeps 16 KB of a stopped container's log."""
+        """What the verdict says: outputs only if they are small, for ACI keeps 16 KB of a stopped container's log, and none is a secret."""
         if self.error:
             message = self.error["message"][:1000]
             return {"status": "failed", "exit_code": self.exit_code, "kind": self.error["kind"], "message": message}
-        small = len(to_json(self.outputs)) <= VERDICT_BYTES
-        return {"status": "succeeded", "exit_code": self.exit_code, **({"outputs": self.outputs} if small else {})}
+        told = len(to_json(self.outputs)) <= VERDICT_BYTES and not os.environ.get("LOADME_SECRET_OUTPUTS")
+        return {"status": "succeeded", "exit_code": self.exit_code, **({"outputs": self.outputs} if told else {})}
 
 
 class Step:
@@ -329,7 +417,7 @@ class Step:
         self._warned = self._reported = self._over = False
         self._patience = float(environ.get("LOADME_CALLBACK_RETRY") or 300)
         folder = environ.get("LOADME_FILES_URL")
-        self.files = BlobFiles(folder, environ) if folder else LocalFiles(Path("loadme-files"))
+        self.files = BlobFiles(folder or "", environ) if folder or self.inside else LocalFiles(Path("loadme-files"))
 
     def variables(self) -> dict[str, Any]:
         """All variables of the run, with their types.
@@ -374,9 +462,9 @@ class Step:
             self._reported = True
             self.deliver(Outcome(0, self._outputs))
 
-    def fail(self, message: str, **details: Any) -> NoReturn:
-        """End the script: the step has failed and `message` says why."""
-        error = {"kind": "failed", "message": message, "details": [f"{name}: {value}" for name, value in details.items()]}
+    def fail(self, message: str, *, kind: str = "failed", **details: Any) -> NoReturn:
+        """End the script: the step has failed and `message` says why. A `kind` of its own is what `retry` and `catch` can name."""
+        error = {"kind": kind, "message": message, "details": [f"{name}: {value}" for name, value in details.items()]}
         path = self._environ.get("LOADME_OUTPUT")
         if path:
             Path(f"{path}.failure").write_text(to_json(error), "utf-8")
@@ -518,10 +606,31 @@ def run(step: Step, command: Sequence[str], environ: Mapping[str, str]) -> int:
     return code or (1 if outcome.error else 0)
 
 
+def handle_files(files: LocalFiles, act: str, name: str = "", other: str = "") -> int:
+    """`put FILE [NAME]`, `get NAME [FILE]`, `list [BEGINNING]` or `delete NAME`; the exit code says whether it was done."""
+    try:
+        if act == "put":
+            files.put(other or name, sys.stdin.buffer if name == "-" else Path(name))
+        elif act == "get" and other == "-":
+            sys.stdout.buffer.writelines(files.chunks(name))
+        elif act == "get":
+            files.get(name, other or name)
+        elif act == "list":
+            sys.stdout.writelines(f"{found}\n" for found in files.list(name))
+        else:
+            files.delete(name)
+    except (OSError, ValueError) as problem:
+        say(str(problem))
+        return 1
+    return 0
+
+
 def main(arguments: Sequence[str]) -> int:
-    """`run -- COMMAND ARG…`, or help."""
+    """`run -- COMMAND ARG…`, `files …`, or help."""
     if len(arguments) > 2 and arguments[:2] == ["run", "--"]:
         return run(_step, arguments[2:], os.environ)
+    if arguments[:1] == ["files"] and len(arguments) - 2 in ACTS.get("".join(arguments[1:2]), ()):
+        return handle_files(_step.files, *arguments[1:])
     print(__doc__, file=sys.stdout if arguments[:1] == ["--help"] else sys.stderr)
     return 0 if arguments[:1] == ["--help"] else 2
 

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from loadme import claims, log, store
-from loadme.core import engine, runs
+from loadme import log, requests, store
+from loadme.core import engine, lanes
 from loadme.core.engine import ItemKey, State
-from loadme.core.events import Action, Advance, Announce, Check, CleanUp, CloseRun, Event, Report, RequestStep, RunEvent
+from loadme.core.events import (
+    Action,
+    Apply,
+    CloseRun,
+    Event,
+    Keep,
+    LanesSeen,
+    LookAtLanes,
+    Report,
+    RunEvent,
+)
 from loadme.core.ids import AttemptId
-from loadme.core.messages import Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, encode
-from loadme.core.state import Item, Outcome, Value
-from loadme.definitions import variables
-from loadme.definitions.graph import ancestors
+from loadme.core.lanes import LaneKey
+from loadme.core.messages import Message, encode
+from loadme.core.state import Item, Outcome, Run
 from loadme.errors import Conflict, Retryable
 from loadme.services import Services
 
 TRIES = 20
 """Writers of one run's row meet only where branches end at the same moment; each round lets at least one of them through."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.02, 1.0
+"""Seconds at most that a writer stands back after the first try that came too late, and after many."""
+
+MOST_OPEN = 5000
+"""Items that one look at a whole run reads. What is asked for again of those behind them does no harm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,20 +44,41 @@ class Loaded:
     state: State
     run_etag: str
     item_etags: Mapping[ItemKey, str]
+    lane_etags: Mapping[LaneKey, str] = field(default_factory=dict)
 
 
-def load(services: Services, run: str, *keys: ItemKey) -> Loaded:
-    """The run and those of the items that exist. Raises RunAbsent if the run does not."""
+def load(services: Services, run: str, *keys: ItemKey, with_lanes: bool = False) -> Loaded:
+    """The run and those of the items that exist, and the lanes that these are in. Raises RunAbsent if the run does not."""
     stored = store.read_run(services.tables, run)
-    found = [one for step, item in keys if (one := store.read_item(services.tables, run, step, item)) is not None]
+    items = [one for step, item in keys if (one := store.read_item(services.tables, run, step, item)) is not None]
+    numbers = {(step, number) for step, item in keys if with_lanes and (number := lanes.of_item(stored.run, step, item)) is not None}
+    known = [lane for step, number in numbers if (lane := store.read_lane(services.tables, run, step, number)) is not None]
     return Loaded(
         state=State(
             workflow=services.definitions.get(stored.run.definition),
             run=stored.run,
-            items={(one.item.step, one.item.item): one.item for one in found},
+            items={(one.item.step, one.item.item): one.item for one in items},
+            lanes={(one.lane.step, one.lane.lane): one.lane for one in known},
         ),
         run_etag=stored.etag,
-        item_etags={(one.item.step, one.item.item): one.etag for one in found},
+        item_etags={(one.item.step, one.item.item): one.etag for one in items},
+        lane_etags={(one.lane.step, one.lane.lane): one.etag for one in known},
+    )
+
+
+def whole(services: Services, run: str) -> State:
+    """The run with all that is open of it, and asked for all that is missing. Raises RunAbsent."""
+    stored = store.read_run(services.tables, run).run
+    items = [one.item for one in store.read_open_items(services.tables, run, MOST_OPEN)]
+    maps = [name for name, step in stored.steps.items() if step.status == "started" and step.map is not None]
+    known = [one.lane for name in maps for one in store.read_lanes(services.tables, run, name)]
+    return State(
+        workflow=services.definitions.get(stored.definition),
+        run=stored,
+        items={(item.step, item.item): item for item in items},
+        lanes={(lane.step, lane.lane): lane for lane in known},
+        asked=tuple(stored.steps),
+        since=dict.fromkeys(maps, 0),
     )
 
 
@@ -52,30 +87,53 @@ def change(services: Services, run: str, key: ItemKey, event: Event, found: Load
 
     Raises Retryable if others are always faster.
     """
-    for _ in range(TRIES):
-        loaded, found = found or load(services, run, key), None
-        after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
-        if after == loaded.state:
-            return after, False
-        try:
-            save(services, loaded, after)
-        except Conflict:
-            continue
-        return after, True
-    raise Retryable(f"the run {run} was changed by others {TRIES} times in a row", after=2.0)
+    before, after = _changed(services, run, (key,), event, found=found)
+    return after, after != before
 
 
 def change_run(services: Services, run: str, event: RunEvent, first: Callable[[], object] = lambda: None) -> State:
     """The state after an event that concerns the run alone; `first` is done between each reading and its writing."""
-    for _ in range(TRIES):
-        loaded = load(services, run)
+    return _changed(services, run, (), event, first)[1]
+
+
+def apply(services: Services, loaded: Loaded, key: ItemKey) -> bool:
+    """Brings the item's outcome into the run, and begins what begins because of it; False if that was done before.
+
+    `loaded` was read with the item's lane.
+    """
+    before, after = _changed(services, loaded.state.run.id, (key,), Apply(step=key[0], item=key[1]), found=loaded)
+    if after == before:
+        return False
+    go_on(services, before.run, after)
+    return True
+
+
+def advance_run(services: Services, run: str, event: RunEvent) -> State:
+    """The state after an event that concerns the run alone, with all begun that begins because of it."""
+    before, after = _changed(services, run, (), event)
+    go_on(services, before.run, after)
+    return after
+
+
+def _changed(
+    services: Services,
+    run: str,
+    keys: tuple[ItemKey, ...],
+    event: Event,
+    first: Callable[[], object] = lambda: None,
+    found: Loaded | None = None,
+) -> tuple[State, State]:
+    """The state before the event and after it: the same, if it changes nothing."""
+    for number in range(TRIES):
+        loaded, found = found or load(services, run, *keys, with_lanes=isinstance(event, Apply | Keep)), None
         after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
         if after == loaded.state:
-            return after
+            return after, after
         first()
         with suppress(Conflict):
             save(services, loaded, after)
-            return after
+            return loaded.state, after
+        _stand_back(services, number)
     raise Retryable(f"the run {run} was changed by others {TRIES} times in a row", after=2.0)
 
 
@@ -95,18 +153,36 @@ def save(services: Services, loaded: Loaded, after: State) -> Loaded:
     run = store.StoredRun(run=after.run, etag=loaded.run_etag) if after.run != before.run else None
     keys = [key for key, item in after.items.items() if item != before.items.get(key)]
     items = [store.StoredItem(item=after.items[key], etag=loaded.item_etags.get(key, "")) for key in keys]
-    etags = store.write(services.tables, run, items)
-    run_etag = etags[-1] if run else loaded.run_etag
-    return Loaded(state=after, run_etag=run_etag, item_etags={**loaded.item_etags, **dict(zip(keys, etags, strict=False))})
+    moved = [key for key, lane in after.lanes.items() if lane != before.lanes.get(key)]
+    stored = [store.StoredLane(lane=after.lanes[key], etag=loaded.lane_etags.get(key, "")) for key in moved]
+    etags = store.write(services.tables, run, items, stored)
+    return Loaded(
+        state=after,
+        run_etag=etags[-1] if run else loaded.run_etag,
+        item_etags={**loaded.item_etags, **dict(zip(keys, etags, strict=False))},
+        lane_etags={**loaded.lane_etags, **dict(zip(moved, etags[len(keys) :], strict=False))},
+    )
+
+
+def _stand_back(services: Services, number: int) -> None:
+    """A moment's wait after try `number` was too late: whoever comes back at once meets the same others again."""
+    chance = int.from_bytes(services.random_bytes(2), "big") / 65536
+    services.sleep(chance * min(FIRST_WAIT * 2.0**number, LONGEST_WAIT))
+
+
+def go_on(services: Services, before: Run, after: State) -> int:
+    """Does what the stored state asks for of what is at hand, and of all that the change from `before` began. How much it was."""
+    asked, since = engine.news(before, after.run)
+    return perform_due(services, replace(after, asked=asked, since=since))
 
 
 def perform_due(services: Services, state: State, *asked: str) -> int:
-    """Does what the stored state still asks for; `asked` names the steps that have no item unless it is at hand. How much it was."""
-    looked = State(workflow=state.workflow, run=state.run, items=state.items, asked=asked)
+    """Does what the stored state still asks for; `asked` names more steps that have no item unless it is at hand. How much it was."""
+    looked = replace(state, asked=(*state.asked, *asked))
     actions = engine.due(looked, services.now(), services.settings.policy)
     for action in actions:
         perform(services, state, action)
-    return sum(not isinstance(action, CloseRun) for action in actions)
+    return sum(not isinstance(action, CloseRun | LookAtLanes) for action in actions)
 
 
 def perform(services: Services, state: State, action: Action) -> None:
@@ -114,29 +190,22 @@ def perform(services: Services, state: State, action: Action) -> None:
     log.info("perform", run=state.run.id, what=type(action).__name__)
     if isinstance(action, CloseRun):
         services.tables.write([store.listing_row(state.run)])
-    elif isinstance(action, RequestStep):
-        send(services, request(services, state, action.step, action.item), action.delay)
-    elif isinstance(action, Check):
-        send(services, StepCheck(**_address(action.attempt), number=action.number), action.delay)
-    elif isinstance(action, Advance):
-        send(services, StepOutcome(**_address(action.attempt), outputs=action.outputs))
-    elif isinstance(action, CleanUp):
-        send(services, StepCleanup(**_address(action.attempt), number=action.number), action.delay)
-    elif isinstance(action, Announce):
-        send(services, Notify(run=state.run.id, generation=state.run.generation))
-
-
-def request(services: Services, state: State, step: str, item: int) -> StepRequest:
-    """The request for the item's next attempt: with the variables that the item has, if it has any."""
-    found = engine.current(state, step, item)
-    if found is not None:
-        given = found.variables
+    elif isinstance(action, LookAtLanes):
+        look_at_lanes(services, state, action.step)
     else:
-        given = Value(inline={}) if runs.is_stopped(state.run) else keep_variables(services, state, step, item)
-    generation = state.run.steps[step].generation
-    known = state.items.get((step, item))
-    attempt = 1 if known is None else known.attempt.number + (known.outcome is not None)
-    return StepRequest(run=state.run.id, step=step, item=item, attempt=attempt, generation=generation, variables=given)
+        for message, delay in requests.messages_of(services, state, action):
+            send(services, message, delay)
+
+
+def look_at_lanes(services: Services, state: State, step: str) -> None:
+    """Brings into the run how the lanes of the step stand. Each looks after its own write, so the last one sees them all."""
+    found = tuple(one.lane for one in store.read_lanes(services.tables, state.run.id, step))
+    event = LanesSeen(step=step, generation=state.run.steps[step].generation, lanes=found)
+    before, after = _changed(services, state.run.id, (), event)
+    go_on(services, before.run, after)
+    if lanes.is_closing(after.run, step) and not lanes.is_closing(before.run, step):
+        # What only waits, for its next attempt or for quota, is not waited for.
+        perform_due(services, whole(services, state.run.id))
 
 
 def send(services: Services, message: Message, delay: float = 0.0, tries: int = 0) -> None:
@@ -144,28 +213,6 @@ def send(services: Services, message: Message, delay: float = 0.0, tries: int = 
     services.queues.send(message.queue, encode(message, tries), delay)
 
 
-def keep_variables(services: Services, state: State, step: str, item: int) -> Value:
-    """The variable set of an item, as its StepRequest carries it: the run's, overlaid with the outputs of the step's ancestors."""
-    overlaid = overlaid_variables(services, state, step)
-    return claims.keep(services.blobs, f"runs/{state.run.id}/{step}-{item}-variables", overlaid, claims.IN_MESSAGE)
-
-
-def overlaid_variables(services: Services, state: State, step: str) -> dict[str, Any]:
-    """The run's variables overlaid with the outputs of the step's ancestors, the same whatever finished first."""
-    given = claims.read(services.blobs, state.run.variables)
-    outputs = outputs_of(services, state, ancestors(state.workflow, step))
-    return variables.overlay(state.workflow, given, outputs, step)
-
-
-def outputs_of(services: Services, state: State, steps: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The outputs of each of these steps."""
-    return {name: claims.read(services.blobs, state.run.steps[name].outputs) for name in steps}
-
-
 def finished(item: Item | None, attempt: AttemptId) -> bool:
     """Whether there is nothing left to find out about this attempt: it has its outcome, or another one has taken its place."""
     return item is None or item.attempt_id != attempt or item.outcome is not None
-
-
-def _address(attempt: AttemptId) -> dict[str, Any]:
-    return {"run": attempt.run, "step": attempt.step, "item": attempt.item, "attempt": attempt.attempt}

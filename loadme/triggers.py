@@ -19,14 +19,19 @@ from loadme.core.state import Run
 from loadme.errors import Absent, BadMessage, Rejected, Retryable, RunAbsent, Terminal
 from loadme.handlers import queries
 from loadme.handlers.callback import Call
+from loadme.handlers.files import FilesQuery
 from loadme.handlers.give_up import give_up
-from loadme.handlers.queries import LogQuery, Query
+from loadme.handlers.queries import ItemQuery, LogQuery, Query
+from loadme.handlers.signals import Answer
 from loadme.handlers.start import Start
 from loadme.services import Services
 from loadme.settings import BadSettings
 
 LONGEST_WAIT = 60.0
 """Seconds: how long a message waits at most that cannot be dealt with now, because something outside is not available."""
+
+PRINCIPAL = "x-ms-client-principal-name"
+"""Who has signed in, when the app asks people to: App Service sets it, and takes away what a caller put there."""
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -97,7 +102,9 @@ def cached(request: func.HttpRequest, body: Any) -> func.HttpResponse:
     """A JSON answer with an ETag over all that it shows; 304 if the caller has it already."""
     data = msgspec.json.encode(body)
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    if request.headers.get("if-none-match") == etag:
+    known = request.headers.get("if-none-match", "")
+    # What compresses on the way makes a tag weak; a caller may know several.
+    if known.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in known.split(",")):
         return func.HttpResponse(status_code=304, headers={"ETag": etag})
     return func.HttpResponse(data, mimetype=JSON, headers={"ETag": etag})
 
@@ -139,9 +146,29 @@ def query_of(request: func.HttpRequest) -> Query:
     return Query(**{name: request.params.get(name, "") for name in Query.__struct_fields__})
 
 
+def files_query_of(request: func.HttpRequest) -> FilesQuery:
+    """Which files are asked for."""
+    return FilesQuery(**{name: request.params.get(name, "") for name in FilesQuery.__struct_fields__})
+
+
+def item_query_of(request: func.HttpRequest) -> ItemQuery:
+    """Which items are asked for."""
+    return ItemQuery(**{name: request.params.get(name, "") for name in ItemQuery.__struct_fields__})
+
+
 def log_query_of(request: func.HttpRequest) -> LogQuery:
     """Which log is asked for."""
     return LogQuery(**{name: request.params.get(name, "") for name in LogQuery.__struct_fields__})
+
+
+def answer_of(request: func.HttpRequest) -> Answer:
+    """The answer to a step that waits; who gives it is what App Service has found out, else what the request says. Raises Rejected."""
+    return Answer(
+        run=request.route_params["run"],
+        step=request.route_params["step"],
+        body=body_of(request),
+        by=request.headers.get(PRINCIPAL, "") or request.params.get("by", ""),
+    )
 
 
 def is_chunked(request: func.HttpRequest) -> bool:

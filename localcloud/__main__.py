@@ -122,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--port", type=_port, help="port of the function app (default: 7071, or a free one)")
     start.add_argument("--scale", type=_scale, default=0.05, help="1 makes provisioning as slow as Azure's (default: 0.05)")
     start.add_argument("--seed", type=int, default=0, help="decides which unpleasant coincidences happen")
+    start.add_argument("--secrets", type=_secrets, default={}, metavar="FILE", help="YAML with secrets for vaults: {vault: {name: value}}")
     start.add_argument("--keep", action="store_true", help="keep storage from one start to the next")
     start.add_argument(
         "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="a setting of the app; may be repeated"
@@ -142,6 +143,16 @@ def _setting(text: str) -> tuple[str, str]:
     if not separator or not name:
         raise argparse.ArgumentTypeError(f"{text} is not a setting: give NAME=VALUE, such as LOADME_EVENTS=runs,steps")
     return name, value
+
+
+def _secrets(text: str) -> dict[str, dict[str, str]]:
+    import yaml
+
+    try:
+        found = yaml.safe_load(Path(text).read_text())
+        return {str(vault): {str(name): str(value) for name, value in of.items()} for vault, of in (found or {}).items()}
+    except (OSError, UnicodeError, AttributeError, yaml.YAMLError) as error:
+        raise argparse.ArgumentTypeError(f"{text} is no file of secrets, like {{vault: {{name: value}}}}: {error}") from None
 
 
 def _scale(text: str) -> float:
@@ -165,6 +176,7 @@ def _settings(given: argparse.Namespace) -> CloudSettings:
         arm=dataclasses.replace(CloudSettings().arm, seed=given.seed),
         keep=given.keep,
         environment=dict(given.set),
+        secrets=given.secrets,
         watch=True,
         say=_say,
     )

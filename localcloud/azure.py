@@ -6,6 +6,7 @@ import secrets
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.containers import ImageMap, ProcessRuntime
 from localcloud.identity import create_app as create_identity_app
+from localcloud.keyvault import Vaults
+from localcloud.keyvault import create_app as create_vault_app
 from localcloud.ports import listen, number, usual_or_free
 from localcloud.servers import ThreadedServer
-from localcloud.settings import ARM_PORT, TENANT, CloudSettings
+from localcloud.settings import ARM_PORT, TENANT, VAULT, VAULT_PORT, CloudSettings
 from localcloud.tokens import Identity, TokenSigner
 
 
@@ -34,6 +37,8 @@ class Azure:
         self.signer = TokenSigner(TENANT, time.time)
         self.identities: dict[str, Identity] = {}
         self.arm_url = ""
+        self.vault_url = ""
+        self.vaults = Vaults(folder / "vaults.json")
         self._identity_port = 0
         self._folder = folder
         self._authority = authority
@@ -61,6 +66,7 @@ class Azure:
         self._serve_arm(state)
         app, container = self._bootstrap()
         self.identities = {identity.name: identity for identity in (app, container)}
+        self._serve_vaults(app, container)
         tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities)
         self._stack.enter_context(ThreadedServer(tokens, listening))
         self.settings.say(f"identity  {self.identity_url}")
@@ -86,11 +92,11 @@ class Azure:
 
     def _arm_state(self) -> ArmState:
         images = ImageMap(self.settings.images, python=sys.executable, app=self.settings.app.resolve(), own=self.settings.own_images)
-        runtime = ProcessRuntime(images, self._folder / "containers", self._platform_environment())
+        runtime = ProcessRuntime(images, self._folder / "containers", self._platform_environment(), self.settings.folder / "shares")
         self._stack.callback(runtime.close)
         clock = ScaledClock(self.settings.scale)
         self._stack.callback(clock.close)
-        return ArmState(self.settings.arm, clock, runtime)
+        return ArmState(replace(self.settings.arm, limits=self.settings.limits), clock, runtime)
 
     def _serve_arm(self, state: ArmState) -> None:
         listening = usual_or_free(ARM_PORT, self.settings.say) if self.settings.fixed_ports else listen()
@@ -101,6 +107,23 @@ class Azure:
         self._stack.enter_context(server)
         self.arm_url = server.url
         self.settings.say(f"arm       {self.arm_url} (calls: /localcloud/calls)")
+
+    def _serve_vaults(self, app: Identity, container: Identity) -> None:
+        """The app's own vault, which only it may use, and those with the secrets that the settings name, for it and the containers."""
+        self.vaults.assign(VAULT, app.principal_id, "writer")
+        for vault, secrets_of_it in self.settings.secrets.items():
+            for identity in (app, container):
+                self.vaults.assign(vault, identity.principal_id, "reader")
+            for name, value in secrets_of_it.items():
+                self.vaults.set(vault, name, value)
+        listening = usual_or_free(VAULT_PORT, self.settings.say) if self.settings.fixed_ports else listen()
+        served = create_vault_app(self.vaults, self.signer.verify, TENANT)
+        server = ThreadedServer(
+            served, self._stack.enter_context(listening), ssl_cert=self._authority.certificate, ssl_key=self._authority.key
+        )
+        self._stack.enter_context(server)
+        self.vault_url = f"{server.url}/vaults"
+        self.settings.say(f"vaults    {self.vault_url}")
 
     def _bootstrap(self) -> tuple[Identity, Identity]:
         deployer = Deployer(self.arm_url, self._authority.ca, self.signer)

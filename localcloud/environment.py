@@ -12,6 +12,7 @@ from localcloud.settings import (
     CONTAINER_IDENTITY,
     LOCATION,
     SUBSCRIPTION,
+    VAULT,
     CloudSettings,
     identity_id,
     template_spec_id,
@@ -35,7 +36,7 @@ def storage_settings(blob: str, queue: str, table: str) -> dict[str, str]:
 
 
 def app_settings(
-    settings: CloudSettings, *, url: str, arm: str, identity: str, identity_secret: str, ca: Path, storage: Mapping[str, str]
+    settings: CloudSettings, *, url: str, arm: str, vaults: str, identity: str, identity_secret: str, ca: Path, storage: Mapping[str, str]
 ) -> dict[str, str]:
     """All of them; `settings.environment` wins."""
     workflows = {"LOADME_WORKFLOWS": str(settings.workflows.resolve())} if settings.workflows else {}
@@ -54,13 +55,14 @@ def app_settings(
         "LOADME_CONTAINER_IDENTITY": identity_id(CONTAINER_IDENTITY),
         "LOADME_ARM_ENDPOINT": arm,
         "LOADME_CA_FILE": str(ca),
+        "LOADME_KEY_VAULT": f"{vaults}/{VAULT}",
+        "LOADME_KEY_VAULT_ENDPOINT": f"{vaults}/{{vault}}",
         "LOADME_PUBLIC_URL": url,
         "LOADME_TOKEN_KEYS": token_keys(),
         "LOADME_CHECK_FIRST": f"{settings.check_first:g}",
         "LOADME_CHECK_MAX": f"{settings.check_max:g}",
-        # Its five minutes are as short as all its times, and the app counts real ones.
-        "LOADME_QUOTA_CREATES_5M": f"{settings.arm.limits.five_minutes / settings.scale:.0f}",
-        "LOADME_QUOTA_CREATES_1H": f"{settings.arm.limits.hour / settings.scale:.0f}",
+        "LOADME_QUOTA_CREATES_5M": str(settings.limits.five_minutes),
+        "LOADME_QUOTA_CREATES_1H": str(settings.limits.hour),
         **workflows,
         **settings.environment,
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localcloud.arm.settings import ArmSettings
+from localcloud.arm.settings import ArmSettings, Limits
 
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 TENANT = "22222222-2222-4222-8222-222222222222"
@@ -20,8 +20,12 @@ TEMPLATE_VERSION = "1.0"
 REGISTRY = "loadmeregistry"
 FILES_CONTAINER = "loadme-files"
 
+VAULT = "loadme"
+"""The app's own vault."""
+
 HOST_PORT = 7071
 ARM_PORT = 8443
+VAULT_PORT = 8444
 STORAGE_PORT = 10000
 
 
@@ -34,7 +38,7 @@ class CloudSettings:
     """`app` is the folder of function_app.py; `scale` shortens Azure's delays (1.0: as slow as Azure).
 
     With `fixed_ports` the usual ports are taken where they are free; `port` insists on one for the function app. With `watch` the
-    Functions host is restarted when a workflow file has changed.
+    Functions host is restarted when a workflow file has changed. `secrets` are put into vaults, by vault and name.
     """
 
     app: Path = Path()
@@ -51,7 +55,14 @@ class CloudSettings:
     keep: bool = False
     watch: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     say: Callable[[str], None] = _silent
+
+    @property
+    def limits(self) -> Limits:
+        """Azure's creates and deletes for its time, but in windows of real minutes: the app counts in those, and may use one up at once."""
+        given, longer = self.arm.limits, 1 / self.scale
+        return replace(given, five_minutes=round(given.five_minutes * longer), hour=round(given.hour * longer), longer=longer)
 
     @property
     def template(self) -> Path:

@@ -30,11 +30,13 @@ from loadme.handlers.check_step import check_step
 from loadme.handlers.clean_up import clean_up
 from loadme.handlers.launch_step import launch_step
 from loadme.handlers.patrol import patrol
+from loadme.handlers.signals import Answer, signal
 from loadme.handlers.start import Start, start
 from loadme.services import Services
 from loadme.settings import Settings, Storage
 from tests.fakes.arm import FakeArm
 from tests.fakes.blobs import FakeBlobs
+from tests.fakes.keyvault import FakeVault
 from tests.fakes.queues import FakeQueues, Message
 from tests.fakes.tables import FakeTables
 from tests.fakes.webhook import FakeWebhook
@@ -55,7 +57,14 @@ PARAMETERS = tuple(
         ("environment", "secureObject", False),
         ("identity", "string", True),
         ("registryServer", "string", True),
+        ("registries", "array", True),
         ("tags", "object", True),
+        ("priority", "string", True),
+        ("subnet", "string", True),
+        ("init", "array", True),
+        ("sidecars", "array", True),
+        ("volumes", "array", True),
+        ("volumeSecrets", "secureObject", True),
     ]
 )
 KEY = b"sixteen or more bytes of key"
@@ -98,6 +107,7 @@ class World:
         self.arm = FakeArm({SPEC: PARAMETERS})
         self.tables, self.blobs, self.files, self.queues = FakeTables(), FakeBlobs(), FakeBlobs(), FakeQueues()
         self.webhook = FakeWebhook()
+        self.vault = FakeVault()
         self.events: list[dict[str, Any]] = []
         self.handled = 0
         self._delivered = Message("", "", 0.0)
@@ -109,6 +119,7 @@ class World:
             files=self.files,
             queues=self.queues,
             arm=self.arm,
+            vault=self.vault,
             webhook=self.webhook,
             now=lambda: self.moment,
             random_bytes=self.random.randbytes,
@@ -238,6 +249,10 @@ class World:
     def report(self, attempt: str, **outputs: Any) -> str:
         """The attempt's container calls back with these outputs."""
         return callbacks.callback(self.services, self.call(attempt, outputs))
+
+    def signal(self, run: Run | str, step: str, by: str = "", /, **outputs: Any) -> str:
+        """Somebody answers a step that waits."""
+        return signal(self.services, Answer(run=run if isinstance(run, str) else run.id, step=step, body=outputs, by=by))
 
     def show(self, run: Run) -> dict[str, Any]:
         """The run as the API shows it."""

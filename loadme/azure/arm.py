@@ -198,13 +198,14 @@ def _group(found: aci.ContainerGroup) -> Group:
         provisioning_state=_word(found.provisioning_state),
         state=_word(view.state if view else None),
         containers={container.name: _container(container.instance_view) for container in found.containers},
+        init={container.name: _container(container.instance_view) for container in found.init_containers or ()},
         tags=dict(found.tags or {}),
         events=_events(view.events if view else None),
         location=str(found.location or ""),
     )
 
 
-def _container(view: aci.ContainerPropertiesInstanceView | None) -> ContainerState:
+def _container(view: aci.ContainerPropertiesInstanceView | aci.InitContainerPropertiesDefinitionInstanceView | None) -> ContainerState:
     current: Any = view.current_state if view else None  # the SDK's models declare their read-only fields as None
     if view is None or current is None:
         return ContainerState()

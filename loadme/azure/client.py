@@ -143,4 +143,4 @@ def _innermost(error: ArmError) -> Iterator[ArmError]:
 
 
 def _first_line(error: AzureError) -> str:
-    return (error.message or str(error)).strip().split("\n")[0]
+    return (error.message or str(error)).strip().split("\n")[0].rstrip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -50,24 +51,28 @@ class Api:
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         return self._json("POST", f"workflows/{_quoted(workflow)}/runs", json=variables, headers=headers)
 
+    def versions(self, workflow: str) -> list[Json]:
+        """The definitions that runs of the workflow were started with, the latest first."""
+        return list(self._json("GET", f"workflows/{_quoted(workflow)}/versions").get("versions", ()))
+
+    def schedules(self) -> list[Json]:
+        """The schedules of all workflows."""
+        return list(self._json("GET", "schedules").get("schedules", ()))
+
+    def pause(self, workflow: str, index: int, reason: str | None = None) -> Json:
+        """Pause a schedule and answer it."""
+        asked = {"reason": reason} if reason else {}
+        return self._json("POST", f"workflows/{_quoted(workflow)}/schedules/{index}/pause", json=asked)
+
+    def unpause(self, workflow: str, index: int) -> Json:
+        """Let a schedule go on and answer it."""
+        return self._json("POST", f"workflows/{_quoted(workflow)}/schedules/{index}/resume")
+
     def runs(self, *, workflow: str | None = None, status: str | None = None, limit: int | None = None) -> Iterator[Json]:
         """The newest runs first, page by page, no more than `limit` (None: all there are)."""
-        continuation: str | None = None
-        left = limit
-        while left is None or left > 0:
-            asked = {
-                "workflow": workflow,
-                "status": status,
-                "limit": PAGE if left is None else min(left, PAGE),
-                "continuation": continuation,
-            }
-            page = self._json("GET", "runs", params={name: value for name, value in asked.items() if value is not None})
-            rows = page.get("runs", [])[:left]
-            yield from rows
-            continuation = page.get("continuation")
-            left = None if left is None else left - len(rows)
-            if not continuation:
-                return
+        asked = {"workflow": workflow, "status": status, "limit": PAGE if limit is None else min(limit, PAGE)}
+        found = self._pages("runs", "runs", {name: value for name, value in asked.items() if value is not None})
+        yield from islice(found, limit)
 
     def latest(self) -> str:
         """The id of the newest run."""
@@ -85,14 +90,20 @@ class Api:
         body = None if response.status_code == httpx.codes.NOT_MODIFIED else self._object(response)
         return body, response.headers.get("etag", etag)
 
-    def cancel(self, run: str, reason: str | None = None) -> Json:
-        """Stop a run and answer it; refused with 409 once it is over."""
-        return self._json("POST", f"runs/{_quoted(run)}/cancel", json={"reason": reason} if reason else {})
+    def cancel(self, run: str, reason: str | None = None, *, force: bool = False) -> Json:
+        """Stop a run, with `force` its steps of `finally` as well, and answer it; refused with 409 once it is over."""
+        asked = {"reason": reason, "force": force}
+        return self._json("POST", f"runs/{_quoted(run)}/cancel", json={name: value for name, value in asked.items() if value})
 
     def resume(self, run: str, step: str | None, variables: Json) -> Json:
         """Let a run that is over go on, from `step` or from what failed, and answer it; refused with 409 while it runs."""
         asked = {"from": step, "variables": variables}
         return self._json("POST", f"runs/{_quoted(run)}/resume", json={name: value for name, value in asked.items() if value})
+
+    def signal(self, run: str, step: str, outputs: Json, by: str | None = None) -> str:
+        """Answer a step that waits: `accepted`, or `kept` until it does; refused with 409 once it is answered otherwise or over."""
+        path = f"runs/{_quoted(run)}/signal/{_quoted(step)}"
+        return str(self._json("POST", path, json=outputs, params={"by": by} if by else {}).get("status") or "")
 
     def delete(self, run: str) -> str:
         """Delete a run that is over, with its logs and files: `deleted`, or `deleting` when that goes on for a while."""
@@ -101,28 +112,45 @@ class Api:
 
     def poison(self) -> Iterator[Json]:
         """The messages that could not be handled, page by page."""
-        continuation: str | None = None
-        while True:
-            page = self._json("GET", "poison", params={"continuation": continuation} if continuation else {})
-            yield from page.get("messages", ())
-            continuation = page.get("continuation")
-            if not continuation:
-                return
+        return self._pages("poison", "messages", {})
+
+    def files(self, run: str, prefix: str = "") -> Iterator[Json]:
+        """The run's files whose names begin with `prefix`, page by page."""
+        return self._pages(f"runs/{_quoted(run)}/files", "files", {"prefix": prefix, "limit": PAGE})
 
     def replay(self, message: str) -> str:
         """Send a message that could not be handled once more; what else there is to do, if there is anything."""
         return str(self._json("POST", f"poison/{_quoted(message)}/replay").get("note") or "")
 
-    def items(self, run: str, step: str) -> list[Json]:
-        """The items of a step with their attempts, the first page of them."""
-        return list(self._json("GET", f"runs/{_quoted(run)}/steps/{_quoted(step)}/items").get("items", ()))
+    def every_item(self, run: str, step: str, status: str | None = None) -> Iterator[Json]:
+        """The items of a step that have begun, of one status or all, page by page."""
+        asked = {"limit": PAGE} | ({"status": status} if status else {})
+        return self._pages(f"runs/{_quoted(run)}/steps/{_quoted(step)}/items", "items", asked)
 
-    def log(self, run: str, step: str, *, item: int | None = None, attempt: int | None = None, tail: int | None = None) -> str:
-        """A step's log: live while it runs, from the archive afterwards."""
-        asked = {"item": item, "attempt": attempt, "tail": tail}
+    def items(self, run: str, step: str, first: int = 0, limit: int | None = None) -> list[Json]:
+        """A page of the items of a step with their attempts, from number `first` on."""
+        asked = {"continuation": first or None, "limit": limit}
+        params = {name: value for name, value in asked.items() if value is not None}
+        return list(self._json("GET", f"runs/{_quoted(run)}/steps/{_quoted(step)}/items", params=params).get("items", ()))
+
+    def log(
+        self, run: str, step: str, *, item: int | None = None, attempt: int | None = None, tail: int | None = None, container: str = ""
+    ) -> str:
+        """A step's log: live while it runs, from the archive afterwards; of its own container, or of another one of its group."""
+        asked = {"item": item, "attempt": attempt, "tail": tail, "container": container or None}
         params = {name: value for name, value in asked.items() if value is not None}
         response = self._send("GET", f"runs/{_quoted(run)}/steps/{_quoted(step)}/logs", params=params)
         return response.content.decode("utf-8", errors="replace")
+
+    def _pages(self, path: str, key: str, asked: Json) -> Iterator[Json]:
+        """What a listing has under `key`, page by page, asking for a page only when it is read."""
+        continuation: str | None = None
+        while True:
+            page = self._json("GET", path, params=asked | ({"continuation": continuation} if continuation else {}))
+            yield from page.get(key, ())
+            continuation = page.get("continuation")
+            if not continuation:
+                return
 
     def _json(self, method: str, path: str, **request: Any) -> Json:
         return self._object(self._send(method, path, **request))

@@ -10,8 +10,8 @@ import click
 from rich.text import Text
 
 from loadme import __version__
+from loadme.cli import files, items, mending, render, schedules, values, words
 from loadme.cli import logs as step_logs
-from loadme.cli import mending, render, values, words
 from loadme.cli.errors import Interrupted
 from loadme.cli.options import RUN, WATCH
 from loadme.cli.session import Session, answering, connected, emit, typed
@@ -87,6 +87,23 @@ def validate(context: click.Context, paths: tuple[Path, ...], templates: tuple[s
 
 
 @loadme.command()
+def schema() -> None:
+    """Print the JSON Schema of workflow files, for editors.
+
+    With it an editor completes keys, says what they mean, and marks what is wrong while it is typed. Steps that are named and
+    expressions only `loadme validate` looks at.
+
+    \b
+    Examples:
+      loadme schema > workflow.schema.json
+      # yaml-language-server: $schema=workflow.schema.json     the first line of a workflow file
+    """
+    from loadme.definitions import schema as made  # the types are looked at only for this
+
+    click.echo(made.text(), nl=False)
+
+
+@loadme.command()
 @connected
 def workflows(session: Session) -> None:
     """List the workflows, and the files that are broken."""
@@ -127,7 +144,7 @@ def start(session: Session, workflow: str, pairs: tuple[str, ...], file: TextIO 
 
 @loadme.command()
 @click.option("--workflow", metavar="NAME", help="Only runs of this workflow.")
-@click.option("--status", type=click.Choice(["running", *words.ENDED]), help="Only runs in this state.")
+@click.option("--status", type=click.Choice(["queued", "running", *words.ENDED]), help="Only runs in this state.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @click.option("--all", "everything", is_flag=True, help="All there are, whatever --limit says.")
 @connected
@@ -166,9 +183,12 @@ def show(session: Session, run: str, watch: bool) -> None:
 @click.option("--tail", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
 @click.option("--item", type=click.IntRange(min=0), metavar="N", help="Which item of the step.  [default: the first]")
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Which attempt at it.  [default: the newest]")
+@click.option("--container", default="", metavar="NAME", help="Which of its init containers or sidecars.  [default: its own container]")
 @click.option("--follow", is_flag=True, help="Go on as the log grows, until the step is over.")
 @connected
-def logs(session: Session, run: str, step: str, tail: int | None, item: int | None, attempt: int | None, follow: bool) -> None:
+def logs(
+    session: Session, run: str, step: str, tail: int | None, item: int | None, attempt: int | None, container: str, follow: bool
+) -> None:
     """Print a step's log: what its container wrote.
 
     It comes live while the container runs, from the archive afterwards.
@@ -178,7 +198,7 @@ def logs(session: Session, run: str, step: str, tail: int | None, item: int | No
       loadme logs @latest convert
       loadme logs @latest convert --tail 20 --follow
     """
-    source = step_logs.Source(run=session.run_id(run), step=step, item=item, attempt=attempt)
+    source = step_logs.Source(run=session.run_id(run), step=step, item=item, attempt=attempt, container=container)
     if follow:
         text = step_logs.follow(session.api, source, session.outside, _printer(session.as_json), tail)
     else:
@@ -198,5 +218,5 @@ def _printer(as_json: bool) -> Callable[[str], None]:
     return say
 
 
-for _command in mending.COMMANDS:
+for _command in (files.files, items.items, *mending.COMMANDS, *schedules.COMMANDS):
     loadme.add_command(_command)

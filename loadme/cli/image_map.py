@@ -51,8 +51,16 @@ def read(file: Path) -> tuple[ImageMap | None, list[Problem]]:
 def unknown(workflow: Workflow, known: ImageMap) -> Iterator[Problem]:
     """The images of a workflow that the local cloud could not run. One with an expression in it is known only when it runs."""
     images = {*(known.images or ()), *BUILT_IN}
-    for name, step in workflow.steps.items():
-        if step.image not in images and not has_expression(step.image):
-            like = closest(step.image, images)
+    for path, image in _images(workflow):
+        if image not in images and not has_expression(image):
+            like = closest(image, images)
             hint = f"did you mean `{like}`?" if like else "add it there with the command that stands for it; on Azure it is pulled"
-            yield Problem(f"steps.{name}.image", f"`{step.image}` is not in {FILE}, so the local cloud cannot run it", hint)
+            yield Problem(path, f"`{image}` is not in {FILE}, so the local cloud cannot run it", hint)
+
+
+def _images(workflow: Workflow) -> Iterator[tuple[str, str]]:
+    for name, step in workflow.every_step.items():
+        if step.image is not None:
+            yield f"steps.{name}.image", step.image
+        for folder, beside in (("init", step.init), ("sidecars", step.sidecars)):
+            yield from ((f"steps.{name}.{folder}.{other}.image", one.image) for other, one in beside.items())

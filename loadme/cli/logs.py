@@ -24,13 +24,14 @@ class Source:
     step: str
     item: int | None = None
     attempt: int | None = None
+    container: str = ""
 
 
 def read(api: Api, source: Source, tail: int | None = None) -> str:
     """The log as it is now."""
     step = _step(api.run(source.run), source)
     try:
-        return api.log(source.run, source.step, item=source.item, attempt=source.attempt, tail=tail)
+        return api.log(source.run, source.step, item=source.item, attempt=source.attempt, tail=tail, container=source.container)
     except Refused as refused:
         if refused.status == 404:
             raise _no_log(step, source, refused) from refused
@@ -42,7 +43,8 @@ def numbers(api: Api, source: Source) -> dict[str, int | None]:
     number = source.item or 0
     if source.attempt is not None:
         return {"item": number, "attempt": source.attempt}
-    attempts = [one["attempt"] for item in api.items(source.run, source.step) if item["item"] == number for one in item["attempts"]]
+    found = [item for item in api.items(source.run, source.step, number, 1) if item["item"] == number]
+    attempts = [one["attempt"] for item in found for one in item["attempts"]]
     return {"item": number, "attempt": max(attempts, default=None)}
 
 
@@ -78,7 +80,7 @@ def _look(api: Api, source: Source, tail: int | None) -> tuple[bool, str]:
     step = _step(run, source)
     is_over = step["status"] in words.STEP_ENDED or run["status"] in words.ENDED
     try:
-        return is_over, api.log(source.run, source.step, item=source.item, attempt=source.attempt, tail=tail)
+        return is_over, api.log(source.run, source.step, item=source.item, attempt=source.attempt, tail=tail, container=source.container)
     except Refused as refused:
         if not is_over and (refused.passing or refused.status == 404):
             return False, ""  # nothing was launched yet, or Azure is just starting the container

@@ -1,4 +1,4 @@
-"""The commands that change what there is: stop a run, let one go on, delete it, send a message again."""
+"""The commands that change what there is: stop a run, let one go on, answer a step, delete a run, send a message again."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from loadme.cli.session import Session, connected, emit, typed
 @click.command()
 @RUN
 @click.option("--reason", metavar="TEXT", help="Why; shown with the run.")
+@click.option("--force", is_flag=True, help="Stop its steps of `finally`, too.")
 @connected
-def cancel(session: Session, run: str, reason: str | None) -> None:
+def cancel(session: Session, run: str, reason: str | None, force: bool) -> None:
     """Stop a run: nothing more of it is launched, and what runs is removed.
 
-    RUN is an id, or @latest for the newest run. What succeeded before keeps its outputs: `loadme resume` goes on from there.
+    RUN is an id, or @latest for the newest run. What succeeded before keeps its outputs: `loadme resume` goes on from there. The steps of
+    `finally` run all the same, unless there is --force.
 
     \b
     Examples:
       loadme cancel @latest
       loadme cancel 01jd3k9x2m5q8r7t6v4w --reason "wrong region"
+      loadme cancel @latest --force
     """
     found = session.run_id(run)
-    answer = session.api.cancel(found, reason)
+    answer = session.api.cancel(found, reason, force=force)
     session.show(answer, lambda: Text(f"run {found} is being cancelled\nsee it end with: loadme show {found} --watch"))
 
 
@@ -59,6 +62,30 @@ def resume(session: Session, run: str, step: str | None, pairs: tuple[str, ...],
         return
     origin = f"from {step}" if step else "with what did not succeed"
     session.show(answer, lambda: Text(f"run {found} goes on {origin}\nfollow it with: loadme show {found} --watch"))
+
+
+@click.command()
+@RUN
+@click.argument("step")
+@click.argument("pairs", metavar="[NAME=VALUE]...", nargs=-1)
+@click.option("--by", metavar="NAME", help="Who answers.  [default: whoever is logged in here]")
+@connected
+def signal(session: Session, run: str, step: str, pairs: tuple[str, ...], by: str | None) -> None:
+    """Answer a step that waits for a person.
+
+    RUN is an id, or @latest for the newest run. NAME=VALUE are the step's outputs: a value that is declared as a string is taken as it
+    stands, everything else as JSON. An answer that comes before the step waits is kept. The first answer counts.
+
+    \b
+    Examples:
+      loadme signal @latest approve approved=true
+      loadme signal 01jd3k9x2m5q8r7t6v4w approve approved=false 'note=not on a Friday' --by ada
+    """
+    found = session.run_id(run)
+    outputs = typed(pairs, lambda: _answer_schema(session, found, step, pairs))
+    status = session.api.signal(found, step, outputs, by or session.outside.user())
+    said = "it goes on" if status == "accepted" else "the answer is kept until it waits"
+    session.show({"run": found, "step": step, "status": status}, lambda: Text(f"answered {step} of run {found}: {said}"))
 
 
 @click.command()
@@ -122,7 +149,7 @@ def replay(session: Session, messages: tuple[str, ...], everything: bool, listin
     _each(session, "messages", wanted, one)
 
 
-COMMANDS = (cancel, resume, delete, replay)
+COMMANDS = (cancel, resume, signal, delete, replay)
 
 
 def _types(session: Session, run: str) -> Json:
@@ -135,6 +162,14 @@ def _types(session: Session, run: str) -> Json:
             raise
     given = found.get("variables") or {}
     return {"properties": {name: {"type": "string"} if isinstance(value, str) else {} for name, value in given.items()}}
+
+
+def _answer_schema(session: Session, run: str, step: str, pairs: Iterable[str]) -> Json:
+    """The types of what the step may be answered with; what it does not declare may be of any type."""
+    steps = session.api.run(run).get("steps", ())
+    answer = next((one.get("answer") for one in steps if one["name"] == step), None) or {}
+    declared = (answer.get("schema") or {}).get("properties") or {}
+    return {"properties": {pair.partition("=")[0]: {} for pair in pairs} | declared}
 
 
 def _confirm(session: Session, runs: list[str]) -> None:

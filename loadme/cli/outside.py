@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
 from collections.abc import Callable
@@ -29,12 +30,20 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may have a user without a name
+        return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outside:
-    """The network, the clock, the working directory and the process table."""
+    """The network, the clock, the working directory, the process table, and who sits there."""
 
     transport: httpx.BaseTransport | None = None
     now: Callable[[], datetime] = _now
     sleep: Callable[[float], None] = time.sleep
     folder: Path = field(default_factory=Path.cwd)
     is_alive: Callable[[int], bool] = _is_alive
+    user: Callable[[], str] = _user

@@ -78,7 +78,8 @@ def _schedule(schedule: Any) -> str:
     if not isinstance(schedule, dict):
         return str(schedule)
     given = ", ".join(f"{name}={words.value(thing)}" for name, thing in (schedule.get("variables") or {}).items())
-    return f"{schedule.get('cron', '')}  {given}".strip()
+    zone = schedule.get("timezone") or ""
+    return "  ".join(part for part in (schedule.get("cron", ""), zone, given) if part)
 
 
 def _variables(schema: Json) -> list[str]:
@@ -113,7 +114,14 @@ class _Steps:
         headings: tuple[str, ...] = ("step", "status", "took", "attempts", "")
         if options.max_width < NARROW:
             headings = headings[:3]
-        yield table(*headings, rows=(self._row(step)[: len(headings)] for step in self.run.get("steps", ())))
+        yield table(*headings, rows=(row[: len(headings)] for row in self._rows()))
+
+    def _rows(self) -> Iterator[tuple[str | Text, ...]]:
+        steps = self.run.get("steps", ())
+        yield from (self._row(step) for step in steps if not step.get("finally"))
+        if any(step.get("finally") for step in steps):
+            yield Text("finally", style="bold"), "", "", "", ""
+            yield from (self._row(step) for step in steps if step.get("finally"))
 
     def _row(self, step: Json) -> tuple[str | Text, ...]:
         return (step["name"], status(words.status(step)), words.took(step, self.now), words.attempts(step), self._told(step))
@@ -142,14 +150,27 @@ def poison(kept: Sequence[Json], now: datetime) -> RenderableType:
     return table("id", "queue", "kept", "run", "step", "tries", "why", rows=rows)
 
 
+def files(listed: Sequence[Json], more: bool, now: datetime) -> RenderableType:
+    """The table of `loadme files`."""
+    rows = [(words.size(one["bytes"]), words.clock(one.get("changed_at"), now), words.line(one["name"], 900)) for one in listed]
+    shown = table("size", "changed", "file", rows=rows) if rows else Text("no files")
+    return Group(shown, Text("there are more: give --all", style="dim")) if more else shown
+
+
 def head(run: Json, now: datetime) -> RenderableType:
     """The line above the steps."""
     since = f"  {words.took(run, now, 'created_at')}"
     told = Text.assemble("run ", (run["id"], "bold"), f" of {run['workflow']}  ", status(run["status"]), (since, "dim"))
+    if run.get("parent"):
+        told.append(f"  step {run['parent']['step']} of run {run['parent']['run']}", style="dim")
     if run.get("resumes"):
         told.append("  resumed once" if run["resumes"] == 1 else f"  resumed {run['resumes']} times", style="dim")
     if run.get("cancel") and run["status"] == "running":
         told.append(f"  is being cancelled{_reason(run)}", style="yellow")
+    if run.get("ending") and run["status"] == "running":
+        told.append(f"  has {run['ending']['status']}, its finally is at work", style="yellow")
+    if waiting := words.queue(run):
+        told.append(f"  {waiting}", style="yellow")
     return told
 
 
@@ -161,6 +182,10 @@ def _reason(run: Json) -> str:
 def whole(run: Json, now: datetime) -> RenderableType:
     """All that `loadme show` tells about a run."""
     parts: list[RenderableType] = [head(run, now), *named("variables", run.get("variables")), steps(run, now)]
+    told = words.files(run)
+    parts += [Text(f"{told}: loadme files {run['id']}", style="dim")] if told else []
+    asked = [words.answering(step) for step in run.get("steps", ())]
+    parts += [Text(f"it waits for an answer: {how}", style="yellow") for how in asked if how]
     return Group(*parts, ending(run))
 
 
@@ -173,7 +198,7 @@ def named(title: str, values: Json | None) -> list[RenderableType]:
     """Variables or outputs, a line each."""
     if not values:
         return []
-    return [Text(title, style="bold"), *(Text(f"  {name} = {words.value(thing)}") for name, thing in values.items())]
+    return [Text(title, style="bold"), *(Text(f"  {name} = {words.shortened(thing)}") for name, thing in values.items())]
 
 
 def explained(run: Json) -> list[RenderableType]:
@@ -183,6 +208,8 @@ def explained(run: Json) -> list[RenderableType]:
         return [Text(f"the run was cancelled{_reason(run)}", style="yellow"), Text(f"  go on with it: loadme resume {run['id']}")]
     if not error:
         return []
+    if run["status"] == "skipped":
+        return [Text(f"the run was skipped: {words.clean(str(error.get('message') or ''))}", style="yellow")]
     step = error.get("step")
     what = f"step {step} failed" if step else f"the run {run['status']}"
     lines = [f"  kind: {error['kind']}"] if error.get("kind") else []
@@ -192,7 +219,9 @@ def explained(run: Json) -> list[RenderableType]:
     lines += [f"    | {words.clean(text)}" for text in error.get("log") or ()]
     lines += [f"  what to do: {error['hint']}"] if error.get("hint") else []
     has_log = error.get("log") or error.get("kind") not in WITHOUT_LOG
-    lines += [f"  the whole log: loadme logs {run['id']} {step}"] if step and has_log else []
+    which = "" if error.get("item") is None else f" --item {error['item']}"
+    lines += [f"  the whole log: loadme logs {run['id']} {step}{which}"] if step and has_log else []
+    lines += [f"  all that failed: loadme items {run['id']} {step} --status failed"] if which else []
     lines += [f"  once it is mended: loadme resume {run['id']}"] if run["status"] == "failed" else []
     return [Text(f"{what}: {words.clean(str(error.get('message') or ''))}", style="red"), *map(Text, lines)]
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from loadme.cli.errors import Trouble
-from loadme.core import template
+from loadme.core import beside, template
 from loadme.core.arm import RegistryCredentials, TemplateParameter
+from loadme.core.beside import Container
 from loadme.core.template import GroupRequest
-from loadme.definitions.definition import Step, Workflow
+from loadme.definitions.definition import Beside, Step, Workflow
 from loadme.definitions.problems import Problem
 from loadme.definitions.template_names import PASSWORD, SERVER, SPELLINGS, USERNAME
 from loadme.errors import Terminal
@@ -45,7 +46,7 @@ def _declared(file: Path) -> tuple[TemplateParameter, ...]:
 
 def misfits(workflow: Workflow, templates: Templates) -> Iterator[Problem]:
     """What a step asks for and its template cannot express, or the other way round."""
-    for name, step in workflow.steps.items():
+    for name, step in workflow.every_step.items():
         declared = templates.get(_spec_name(workflow, step))
         if declared is not None:
             try:
@@ -56,7 +57,7 @@ def misfits(workflow: Workflow, templates: Templates) -> Iterator[Problem]:
 
 def uncompared(workflow: Workflow, templates: Templates) -> Iterator[Problem]:
     """The steps whose template was not given; nothing if none was."""
-    for name, step in workflow.steps.items() if templates else ():
+    for name, step in workflow.every_step.items() if templates else ():
         if (spec := _spec_name(workflow, step)) not in templates:
             what = f"its template spec {spec!r} was" if spec else "the app's own template was"
             yield Problem(f"steps.{name}", f"{what} not given, so it was not compared", f"--template {spec + '=' if spec else ''}FILE")
@@ -64,7 +65,7 @@ def uncompared(workflow: Workflow, templates: Templates) -> Iterator[Problem]:
 
 def check_named(workflows: Iterable[Workflow], templates: Templates) -> None:
     """Raises Trouble for a template of a spec that no step names: it is misspelt."""
-    named = {_spec_name(workflow, step) for workflow in workflows for step in workflow.steps.values()}
+    named = {_spec_name(workflow, step) for workflow in workflows for step in workflow.every_step.values()}
     for name in templates:
         if name and name not in named:
             known = ", ".join(sorted(filter(None, named))) or "none"
@@ -90,11 +91,21 @@ def _request(workflow: Workflow, step: Step, declared: tuple[TemplateParameter, 
         memory=workflow.memory(step),
         plain={},
         secure={},
-        identity="any" if names.intersection(SPELLINGS["identity"]) else "",
+        identity=workflow.identity(step) or "any" if names.intersection(SPELLINGS["identity"]) else "",
         tags={},
         parameters=own.parameters if own else {},
         must_locate=bool(workflow.locations(step)),
+        priority=priority if (priority := workflow.priority(step)) == "spot" else "",
+        subnet=workflow.subnet(step) or "",
+        init=_containers(step.init),
+        sidecars=_containers(step.sidecars),
+        volumes=step.volumes,
+        volume_secrets=beside.volume_secrets(step.volumes, str),
     )
+
+
+def _containers(given: Mapping[str, Beside]) -> tuple[Container, ...]:
+    return tuple(Container(name=name, image=one.image, command=one.command, env=one.env) for name, one in given.items())
 
 
 def _credentials(declared: tuple[TemplateParameter, ...]) -> RegistryCredentials | None:

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from loadme.cli import image_map, templates
 from loadme.cli.errors import Trouble
+from loadme.core.secrets import needing_a_vault
 from loadme.definitions.definition import Workflow
+from loadme.definitions.doubts import doubts
 from loadme.definitions.problems import Problem, closest
-from loadme.definitions.scopes import doubts
 from loadme.definitions.workflow_files import SUFFIXES, Catalogue, catalogue, load_folder
 
 FOLDER = Path("workflows")
@@ -51,6 +52,7 @@ def validate(paths: Sequence[Path], given: Sequence[str] = ()) -> dict[str, Any]
             doubted := [
                 *doubts(workflow),
                 *templates.uncompared(workflow, declared),
+                *_unkept(workflow),
                 *_unmapped(workflow, maps.get(one.folder, (None, []))[0]),
             ]
         )
@@ -60,6 +62,14 @@ def validate(paths: Sequence[Path], given: Sequence[str] = ()) -> dict[str, Any]
 
 def _has_map(folder: Path) -> bool:
     return (folder / image_map.FILE).is_file()
+
+
+def _unkept(workflow: Workflow) -> Iterator[Problem]:
+    """The outputs for which the app must have a vault of its own: nothing here says that it has, unless the environment does."""
+    hint = "set LOADME_KEY_VAULT for the app, and here if it is set: docs/secrets.md"
+    for step, output in () if os.environ.get("LOADME_KEY_VAULT") else needing_a_vault(workflow):
+        folder = "finally" if step in workflow.last else "steps"
+        yield Problem(f"{folder}.{step}.outputs.{output}", "is a secret, for which the app needs a key vault of its own", hint)
 
 
 def _unmapped(workflow: Workflow, known: image_map.ImageMap | None) -> Iterator[Problem]:
@@ -87,9 +97,12 @@ def _found(path: Path) -> _Found:
             raise Trouble(f"there is no workflow file (*.yaml, *.yml, *.json) in {path}")
         return _Found(path, found)
     try:
-        return _Found(path.parent, catalogue({path.name: path.read_bytes()}))
+        content = path.read_bytes()
     except OSError as error:
         raise Trouble(f"{path} cannot be read: {error.strerror}") from error
+    # Whether the workflows that its steps run are there is seen in its folder; most files name none.
+    beside = load_folder(path.parent).workflows if b"workflow" in content else {}
+    return _Found(path.parent, catalogue({path.name: content}, beside=beside))
 
 
 def _named(path: Path) -> _Found:

@@ -54,9 +54,9 @@ def typed(name: str, text: str, declared: Mapping[str, Any]) -> Any:
     except ValueError:
         if kind is None:
             return text
-        raise ValueError(f"{name}: {_short(text)} is no {kind}: write it as JSON, like -v {name}='{EXAMPLES.get(kind, 'null')}'") from None
+        raise ValueError(f"{name}: {_short(text)} is no {kind}: write it as JSON, like {name}='{EXAMPLES.get(kind, 'null')}'") from None
     if kind in TYPES and not _is(kind, value):
-        raise ValueError(f"{name}: {_short(text)} is no {kind}: write it like -v {name}='{EXAMPLES[kind]}'")
+        raise ValueError(f"{name}: {_short(text)} is no {kind}: write it like {name}='{EXAMPLES[kind]}'")
     return value
 
 

@@ -9,13 +9,17 @@ from typing import Any
 
 from loadme.cli.api import Json
 
-ENDED = ("succeeded", "failed", "cancelled")
-STEP_ENDED = (*ENDED, "skipped")
-GLYPHS = {"pending": "·", "running": "●", "succeeded": "✓", "failed": "✗", "skipped": "–", "cancelled": "⊘", "waiting": "◌"}
-NO_NEWS = ("pending", 0, "", "", None)
-STYLES = {"running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "yellow", "waiting": "yellow"} | dict.fromkeys(
-    ("pending", "skipped"), "dim"
-)
+ENDED = STEP_ENDED = ("succeeded", "failed", "cancelled", "skipped")
+GLYPHS = {"pending": "·", "running": "●", "succeeded": "✓", "failed": "✗", "skipped": "–", "cancelled": "⊘", "waiting": "◌", "queued": "◌"}
+NO_NEWS = ("pending", 0, "", "", None, 0)
+STYLES = {
+    "running": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "waiting": "yellow",
+    "queued": "yellow",
+} | dict.fromkeys(("pending", "skipped"), "dim")
 
 
 def moment(text: str | None) -> datetime | None:
@@ -46,6 +50,23 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def size(count: int) -> str:
+    """`17 bytes`, `4.8 MB`: in thousands, as Azure bills them."""
+    amount, unit = float(count), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if round(amount, 1) < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{count} byte{'' if count == 1 else 's'}" if unit == "bytes" else f"{amount:.1f} {unit}"
+
+
+def files(run: Json) -> str:
+    """`3 files, 4.8 MB`; nothing for a run that has none."""
+    told = run.get("files") or {}
+    count, more = told.get("count") or 0, bool(told.get("more"))
+    return f"{'more than ' * more}{count} file{'' if count == 1 else 's'}, {size(told.get('bytes') or 0)}" if count else ""
+
+
 def whole(seconds: float) -> str:
     """`30 s`, `2 min 03 s`: for what is to come, which nobody knows to a tenth of a second."""
     return f"{math.ceil(seconds)} s" if seconds <= 59 else duration(max(seconds, 60.0))
@@ -63,6 +84,12 @@ def soon(text: str | None, now: datetime) -> str:
 def value(thing: Any) -> str:
     """A variable's value: strings as they are, everything else as JSON."""
     return clean(thing) if isinstance(thing, str) else json.dumps(thing, ensure_ascii=False)
+
+
+def shortened(thing: Any, most: int = 400) -> str:
+    """A value to be looked at: of a long list or object the beginning, and how many there are."""
+    text = value(thing)
+    return text if isinstance(thing, str) or len(text) <= most else f"{text[:most]}… ({len(thing)} in all; --json shows them)"
 
 
 def clean(text: str) -> str:
@@ -86,6 +113,16 @@ def progress(step: Json) -> str:
     return f"{percent} {line(told.get('text') or '')}".strip()
 
 
+def queue(run: Json) -> str:
+    """What a queued run waits for: `waits for run … in the group west, 2 are before it`."""
+    told = run.get("concurrency") or {}
+    if run["status"] != "queued" or not told:
+        return ""
+    holder = f"run {told['holder']} in the group" if told.get("holder") else "its turn in the group"
+    before = told.get("ahead") or 0
+    return f"waits for {holder} {line(told['group'], 60)}" + (f", {before} {'is' if before == 1 else 'are'} before it" if before else "")
+
+
 def message(step: Json) -> str:
     """What there is to say about a step: its error, or the names of its outputs."""
     error = step.get("error")
@@ -95,14 +132,23 @@ def message(step: Json) -> str:
 
 
 def status(step: Json) -> str:
-    """The step's status; `waiting` while it waits for its launch or for its next attempt, whatever it did before."""
-    is_waiting = step["status"] not in STEP_ENDED and (step.get("waiting") or step.get("retry"))
+    """The step's status; `waiting` while it waits for its launch, its next attempt, an answer or a time, whatever it did before."""
+    is_idle = step["status"] == "running" and step.get("kind") in ("wait", "sleep")
+    is_waiting = step["status"] not in STEP_ENDED and (step.get("waiting") or step.get("retry") or is_idle)
     return "waiting" if is_waiting else str(step["status"])
 
 
 def told(step: Json, now: datetime) -> str:
     """The most that one line can say of a step: what it waits for, how far it is, or how it ended."""
-    return waiting(step, now) or retry(step, now) or progress(step) or message(step)
+    doing = waiting(step, now) or retry(step, now) or idle(step, now) or progress(step)
+    return doing or ": ".join(part for part in (handled(step) if step.get("error") else items(step), message(step)) if part)
+
+
+def handled(step: Json) -> str:
+    """`caught by mend`, or why else a failure is not the run's; nothing for one that nothing took."""
+    taken = str(step.get("handled") or "")
+    others = {"outputs": "caught, with outputs instead", "continue": "the run goes on"}
+    return f"caught by {taken.removeprefix('step:')}" if taken.startswith("step:") else others.get(taken, "")
 
 
 def waiting(step: Json, now: datetime) -> str:
@@ -114,6 +160,42 @@ def waiting(step: Json, now: datetime) -> str:
     until = soon(estimate, now)
     what = "for quota" if why == "quota" else f"for its launch: {line(why)}"
     return what + (f", probably until {until}" if until else "")
+
+
+def idle(step: Json, now: datetime) -> str:
+    """`for an answer of ops@contoso.com, until 12:40`, `until 12:40`, or which run the step is; nothing for a container."""
+    if step.get("status") != "running":
+        return ""
+    until = soon(step.get("ends_at"), now)
+    if step.get("kind") == "wait":
+        assignee = (step.get("answer") or {}).get("assignee")
+        return "for an answer" + (f" of {line(assignee)}" if assignee else "") + (f", until {until}" if until else "")
+    if step.get("kind") == "sleep":
+        return f"until {until}" if until else ""
+    return f"run {step['child']} of {step['workflow']}" if step.get("child") else ""
+
+
+def items(step: Json) -> str:
+    """`40 of 100 items, 2 failed, 10 at work`, at the end `100 items, 2 failed`; nothing for a step that has no items of its own."""
+    found = step.get("items")
+    if not found:
+        return ""
+    over, count = sum(found.get(name, 0) for name in ("succeeded", "failed", "skipped")), found.get("count", 0)
+    parts = [f"{found[name]} {word}" for name, word in (("failed", "failed"), ("running", "at work")) if found.get(name)]
+    of = f"{over} of " if over != count or step.get("status") not in STEP_ENDED else ""
+    return ", ".join([f"{of}{count} item{'' if count == 1 else 's'}", *parts])
+
+
+def answering(step: Json) -> str:
+    """`loadme signal RUN approve approved=BOOLEAN [note=STRING]`; nothing for a step that waits for no answer now."""
+    answer = step.get("answer")
+    if not answer or step.get("status") != "running":
+        return ""
+    run = str(answer.get("link") or "").removeprefix("/api/runs/").partition("/")[0]
+    schema = answer.get("schema") or {}
+    required = schema.get("required") or ()
+    given = {name: f"{name}={str(of.get('type') or 'value').upper()}" for name, of in (schema.get("properties") or {}).items()}
+    return " ".join(["loadme signal", run, step["name"], *(text if name in required else f"[{text}]" for name, text in given.items())])
 
 
 def retry(step: Json, now: datetime) -> str:
@@ -132,7 +214,7 @@ def retry(step: Json, now: datetime) -> str:
 def attempts(step: Json) -> str:
     """`2 of 3`; the number alone where Azure's own failures, which do not count, have made it larger, and where there is one try."""
     made, most = step.get("attempts") or 0, step.get("max_attempts") or 0
-    return "" if not made else f"{made} of {most}" if most > 1 and made <= most else str(made)
+    return "" if not made or step.get("kind") in ("wait", "sleep") else f"{made} of {most}" if most > 1 and made <= most else str(made)
 
 
 def change(step: Json, now: datetime) -> str:
@@ -142,7 +224,7 @@ def change(step: Json, now: datetime) -> str:
         words.append(f"in {took(step, now)}")
     if (step.get("attempts") or 1) > 1 or (step.get("retry") and step.get("attempts")):
         words.append(f"(attempt {attempts(step)})")
-    more = told(step, now)
+    more = "; answer with: ".join(part for part in (told(step, now), answering(step)) if part)
     return " ".join(words) + (f": {more}" if more else "")
 
 
@@ -156,8 +238,16 @@ def _shown(step: Json) -> tuple[Any, ...]:
     """What of a step makes a line of its own when it changes; an estimate that moves does not."""
     made = step.get("attempts") or 0
     if step["status"] in STEP_ENDED:
-        return step["status"], made if made > 1 else 0, "", "", None
+        return step["status"], made if made > 1 else 0, "", "", None, 0
     given = step.get("waiting") or ""
     why = given if isinstance(given, str) else given.get("why")
     again = step.get("retry") or {}
-    return step["status"], made if made > 1 else 0, progress(step), why, (again.get("attempt"), again.get("why")) if again else None
+    tried = (again.get("attempt"), again.get("why")) if again else None
+    return step["status"], made if made > 1 else 0, progress(step), why, tried, _tenths(step) or step.get("child") or 0
+
+
+def _tenths(step: Json) -> int:
+    """How many tenths of a step's items are over: ten lines for a step of thousands of them."""
+    found = step.get("items") or {}
+    over = sum(found.get(name, 0) for name in ("succeeded", "failed", "skipped"))
+    return int(over * 10 // (found.get("count") or 1))

@@ -74,6 +74,7 @@ class Group:
     """A container group. `state` is Pending, Running, Stopped, Succeeded, Failed, or "" in a list, which has no states or events.
 
     `provisioning_state` says nothing about the work: it is Succeeded once the containers have run, whatever became of them.
+    The containers of `init` run before the others, one after the other; both are by name, in their order.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Group:
     tags: dict[str, str] = field(default_factory=dict)
     events: tuple[str, ...] = ()
     location: str = ""
+    init: dict[str, ContainerState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

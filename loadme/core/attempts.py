@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from loadme.core import retries
 from loadme.core.events import Checked, Cleaned, CleanupTried, Decline, Launch, Progressed, Release, Report
-from loadme.core.ids import AttemptId
+from loadme.core.ids import AttemptId, child_run
 from loadme.core.policies import Policy
 from loadme.core.state import MOST_PAST, SHORT, Attempt, Item, Outcome, Past, Run
 from loadme.definitions.definition import Step, Workflow
@@ -39,7 +39,7 @@ def _claimed(item: Item, event: Launch, now: datetime, policy: Policy) -> Item:
     # Nothing was deployed so far, so the attempt's clocks start anew.
     expires = policy.token_expiry(now, event.timeout)
     claimed = replace(attempt, launched_at=now, claim=event.claim, claimed_at=now, claims=attempt.claims + 1, expires_at=expires)
-    return replace(item, attempt=replace(claimed, waiting="", due_at=None, estimate=None))
+    return replace(item, attempt=replace(claimed, ends_at=event.ends_at, waiting="", due_at=None, estimate=None))
 
 
 def _next(item: Item, event: Launch, now: datetime, policy: Policy, generation: int) -> Item:
@@ -54,21 +54,26 @@ def _next(item: Item, event: Launch, now: datetime, policy: Policy, generation: 
 
 
 def _begun(attempt_id: AttemptId, event: Launch, now: datetime, policy: Policy) -> Attempt:
-    return Attempt(
+    attempt = Attempt(
         number=attempt_id.attempt,
-        group=str(attempt_id),
-        location=event.location,
         launched_at=now,
+        ends_at=event.ends_at,
         claim=event.claim,
         claimed_at=now,
         claims=1,
         expires_at=policy.token_expiry(now, event.timeout),
     )
+    if event.kind == "container":
+        return replace(attempt, group=str(attempt_id), location=event.location, priority=event.priority)
+    if event.kind == "workflow":
+        return replace(attempt, child=child_run(now, attempt_id))
+    # To have it stored is all that there is to a wait or a sleep.
+    return replace(attempt, status="running", started_at=now, is_deployed=True, put_at=now)
 
 
 def _left_behind(item: Item) -> Item:
     """The item with its current attempt among the past ones. Those that are not cleaned up are never forgotten."""
-    if item.outcome is None or not item.attempt.group:
+    if item.outcome is None or not item.attempt.is_launched:
         return item
     gone = replace(item.attempt, is_leaked=item.attempt.cleanup == "wanted")
     past = (*item.past, Past(attempt=gone, outcome=_shortened(item.outcome)))
@@ -109,13 +114,14 @@ def reported(workflow: Workflow, item: Item, event: Report, now: datetime, is_st
     if item.outcome is not None:
         return replace(item, retry=None) if item.retry is not None and event.outcome.status == "cancelled" else item
     outcome = event.outcome
-    attempt = replace(item.attempt, status=outcome.status, ended_at=outcome.at, cleanup="wanted")
+    leaves_something = bool(item.attempt.group or item.attempt.child)
+    attempt = replace(item.attempt, status=outcome.status, ended_at=outcome.at, cleanup="wanted" if leaves_something else "none")
     ended = replace(item, outcome=outcome, attempt=attempt, spent=retries.spent(item, outcome) if outcome.error else item.spent)
     if is_stopped:
         return ended
-    step: Step = workflow.steps[item.step]
+    step: Step = workflow.every_step[item.step]
     rule, locations = workflow.retry(step), workflow.locations(step)
-    return replace(ended, retry=retries.next_try(ended, outcome, rule, locations, now, event.chance))
+    return replace(ended, retry=retries.next_try(ended, outcome, rule, locations, now, event.chance, workflow.priority(step)))
 
 
 def released(item: Item, event: Release, now: datetime) -> Item:
@@ -133,6 +139,12 @@ def deployed(item: Item, now: datetime) -> Item:
         return item
     known = replace(item.attempt, put_at=now, is_deployed=True, waiting="", due_at=None, estimate=None)
     return replace(item, attempt=known)
+
+
+def first_check(attempt: Attempt, now: datetime, policy: Policy) -> float:
+    """Seconds until check 1: a sleep may be over before the policy's first one."""
+    delay = policy.check_delay(1)
+    return delay if attempt.ends_at is None else max(0.0, min(delay, (attempt.ends_at - now).total_seconds()))
 
 
 def cleaned(item: Item, event: Cleaned | CleanupTried, now: datetime) -> Item:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from loadme.core import loglines
-from loadme.core.contract import rfc3339
+from loadme.core.context import rfc3339
 from loadme.core.state import SHORT, Attempt, Error, Item, Run, Value
 from loadme.definitions import graph
 from loadme.definitions.definition import Workflow
@@ -48,8 +48,11 @@ def run_ended(workflow: Workflow, run: Run, public_url: str) -> CloudEvent | Non
         return None
     source = f"{public_url}/api/runs/{run.id}"
     times = {"created_at": _time(run.created_at), "scheduled_at": _time(run.scheduled_at), "ended_at": _time(run.ended_at)}
-    outputs = _outputs((run.steps[name].outputs for name in graph.order(workflow)), source)
-    data = {"run": run.id, "workflow": run.workflow, "status": run.status, **times, "error": _error(run.error), **outputs}
+    # What the items of a `for_each` step gave are lists of its own, no outputs of the run.
+    singles = (name for name in graph.order(workflow) if workflow.every_step[name].for_each is None)
+    outputs = _outputs((run.steps[name].outputs for name in singles), source)
+    who = {"run": run.id, "workflow": run.workflow, "status": run.status, "parent": run.parent or None}
+    data = {**who, **times, "error": _error(run.error), **outputs}
     return CloudEvent(
         id=f"{run.id}-{run.generation}-{run.status}",
         source=source,
@@ -72,8 +75,10 @@ def step_ended(run: Run, item: Item, public_url: str) -> CloudEvent | None:
         "workflow": run.workflow,
         "step": item.step,
         "item": item.item,
-        "attempts": item.attempt.number if item.attempt.group else 0,
+        "attempts": item.attempt.number if item.attempt.is_launched else 0,
         "status": outcome.status,
+        "child": item.attempt.child or None,
+        "answered_by": outcome.by or None,
         **_attempt_times(item.attempt),
         "ended_at": rfc3339(outcome.at),
         "error": _error(error),
@@ -131,7 +136,7 @@ def _error(error: Error | None) -> dict[str, Any] | None:
 
 
 def _attempt_times(attempt: Attempt) -> dict[str, str | None]:
-    return {"launched_at": _time(attempt.launched_at) if attempt.group else None, "started_at": _time(attempt.started_at)}
+    return {"launched_at": _time(attempt.launched_at) if attempt.is_launched else None, "started_at": _time(attempt.started_at)}
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-from loadme.core import ids, original, registry, template, tokens
+from loadme.core import beside, ids, original, registry, secrets, template, tokens
 from loadme.core.arm import RegistryCredentials, TemplateParameter
+from loadme.core.beside import Container
+from loadme.core.context import Context, rfc3339
 from loadme.core.ids import AttemptId
+from loadme.core.secrets import SECRET_OUTPUTS, Wanted
 from loadme.core.state import Item, Run
 from loadme.core.template import GroupRequest
-from loadme.definitions import durations, expressions, graph, variables
+from loadme.definitions import durations, expressions, variables
 from loadme.definitions.definition import Step, Workflow
 from loadme.settings import Settings
 
-Context = Mapping[str, Any]
 APP = "loadme-app"
 """The tag that names the function app."""
 
@@ -33,46 +34,28 @@ class Asked(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     env: dict[str, str]
     parameters: dict[str, Any] = {}
-
-
-def context(run: Run, given: Mapping[str, Any], outputs: Mapping[str, Mapping[str, Any]]) -> Context:
-    """What expressions see: `variables` (the run's, overlaid with what the step's ancestors gave), `steps`, `run`."""
-    steps = {name: {"status": run.steps[name].status, "outputs": output} for name, output in outputs.items()}
-    return {"variables": dict(given), "steps": steps, "run": run_context(run.id, run.workflow, run.created_at, run.scheduled_at)}
-
-
-def run_context(run: str, workflow: str, created_at: datetime, scheduled_at: datetime | None) -> dict[str, Any]:
-    """What expressions see as `run`. A run that nothing scheduled counts as scheduled for the moment it was created."""
-    return {"id": run, "workflow": workflow, "created_at": rfc3339(created_at), "scheduled_at": rfc3339(scheduled_at or created_at)}
-
-
-def steps_read(workflow: Workflow, name: str) -> tuple[str, ...]:
-    """The steps whose outputs this one's expressions read. All its ancestors, if it names one only at run time."""
-    step = workflow.steps[name]
-    own = workflow.template(step)
-    parameters = (value for value in own.parameters.values() if isinstance(value, str)) if own else ()
-    texts = (step.image, *step.command, *workflow.defaults.env.values(), *step.env.values(), *parameters, step.condition or "")
-    found = [expressions.references(text) for text in texts]
-    named = frozenset[str]().union(*(one.steps for one in found))
-    return tuple(other for other in graph.ancestors(workflow, name) if other in named or any(one.any_step for one in found))
-
-
-def is_wanted(step: Step, seen: Context) -> bool:
-    """Whether the step's `if` holds. Raises ExpressionFailed if it cannot be worked out or is not true or false."""
-    return step.condition is None or expressions.holds(step.condition, seen)
+    init: tuple[Container, ...] = ()
+    sidecars: tuple[Container, ...] = ()
 
 
 def asked(workflow: Workflow, step: Step, seen: Context) -> Asked:
-    """The step's image, command, own environment and parameters of its template. Raises ExpressionFailed."""
+    """The step's image, command, own environment, parameters of its template and other containers. Raises ExpressionFailed."""
     env = {**workflow.defaults.env, **step.env}
     given = own.parameters if (own := workflow.template(step)) else {}
     return Asked(
-        image=expressions.render_text(step.image, seen),
+        image=expressions.render_text(step.image or "", seen),
         command=tuple(expressions.render_text(part, seen) for part in step.command),
         env={name: expressions.render_text(value, seen) for name, value in env.items()},
         # Only whole values: an expression within a list or an object is refused when the workflow is read.
         parameters={name: expressions.render(value, seen) if isinstance(value, str) else value for name, value in given.items()},
+        init=beside.containers(step.init, seen),
+        sidecars=beside.containers(step.sidecars, seen),
     )
+
+
+def secrets_of(settings: Settings, workflow: Workflow, run: Run, step: Step, values: Mapping[str, Any], wanted: Asked) -> dict[str, Wanted]:
+    """The names in the environment of a step's containers that hold secrets, and which."""
+    return secrets.in_environment(workflow, step, run, values, wanted.env, settings.variable_prefix)
 
 
 def template_spec(settings: Settings, workflow: Workflow, step: Step) -> str:
@@ -92,9 +75,16 @@ def fill_template(
     return template.fill(parameters, request, registry.credentials(parameters, request, settings.registry, fetch))
 
 
-def group_request(settings: Settings, workflow: Workflow, run: Run, item: Item, values: Mapping[str, Any], wanted: Asked) -> GroupRequest:
-    """The container group of the item's current attempt."""
-    step = workflow.steps[item.step]
+def group_request(
+    settings: Settings, workflow: Workflow, run: Run, item: Item, values: Mapping[str, Any], wanted: Asked, secret: Mapping[str, str]
+) -> GroupRequest:
+    """The container group of the item's current attempt; `secret` are the values of `secrets_of`."""
+    step = workflow.every_step[item.step]
+    plain = {**variables.environment(values, settings.variable_prefix), **wanted.env, **_own(settings, workflow, run, item)}
+    has_secrets = bool(secret) or any(one.secure for one in (*wanted.init, *wanted.sidecars))
+    # A name that is a secret for one container of the group is in the secure part for all of them, or it would be there twice.
+    apart = {*secret, *(name for one in (*wanted.init, *wanted.sidecars) for name in one.secure)}
+    may_show = has_secrets or secrets.secret_outputs(step) or secrets.in_volumes(step)
     return GroupRequest(
         name=item.attempt.group,
         location=item.attempt.location or settings.location,
@@ -102,12 +92,18 @@ def group_request(settings: Settings, workflow: Workflow, run: Run, item: Item, 
         command=wanted.command,
         cpu=workflow.cpu(step),
         memory=workflow.memory(step),
-        plain={**variables.environment(values, settings.variable_prefix), **wanted.env, **_own(settings, workflow, run, item)},
-        secure=_secret(settings, workflow, item),
-        identity=settings.container_identity,
-        tags=tags(settings, run, item),
+        plain={name: text for name, text in plain.items() if name not in apart},
+        secure={**{name: plain[name] for name in plain if name in apart}, **secret, **_secret(settings, workflow, item)},
+        identity=workflow.identity(step) or settings.container_identity,
+        tags=tags(settings, run, item) | ({secrets.TAG: "yes"} if may_show else {}),
         parameters=wanted.parameters,
         must_locate=bool(workflow.locations(step)),
+        priority=item.attempt.priority,
+        subnet=workflow.subnet(step) or "",
+        init=wanted.init,
+        sidecars=wanted.sidecars,
+        volumes=step.volumes,
+        has_secrets=has_secrets,
     )
 
 
@@ -140,13 +136,13 @@ def _secret(settings: Settings, workflow: Workflow, item: Item) -> dict[str, str
     """
     token = tokens.sign(settings.token_keys, item.attempt.group, item.attempt.expires_at)
     secret = {"LOADME_CALLBACK_TOKEN": token}
-    if workflow.callback(workflow.steps[item.step]) == "url":
+    if workflow.callback(workflow.every_step[item.step]) == "url":
         secret[settings.variable_prefix + original.NEXT_STAGE] = original.next_stage_url(_callback_url(settings, item), token)
     return secret
 
 
 def _own(settings: Settings, workflow: Workflow, run: Run, item: Item) -> dict[str, str]:
-    timeout = durations.seconds(workflow.timeout(workflow.steps[item.step]))
+    timeout = durations.seconds(workflow.step_timeout(workflow.every_step[item.step]))
     own = {
         "LOADME_CALLBACK_URL": _callback_url(settings, item),
         "LOADME_RUN_ID": run.id,
@@ -159,14 +155,11 @@ def _own(settings: Settings, workflow: Workflow, run: Run, item: Item) -> dict[s
         "LOADME_VARIABLE_PREFIX": settings.variable_prefix,
         "TRACEPARENT": traceparent(run.id, item.attempt.group),
     }
-    return own | ({"LOADME_FILES_URL": f"{settings.files_url}/{run.id}/"} if settings.files_url else {})
+    hidden = secrets.secret_outputs(workflow.every_step[item.step])
+    more = {"LOADME_FILES_URL": f"{settings.files_url}/{run.id}/" if settings.files_url else "", SECRET_OUTPUTS: ",".join(hidden)}
+    return own | {name: text for name, text in more.items() if text}
 
 
 def traceparent(run: str, attempt: str) -> str:
     """W3C trace context: one trace for a run, one span for an attempt, both made from their ids so that a repeated launch has the same."""
     return f"00-{hashlib.sha256(run.encode()).hexdigest()[:32]}-{hashlib.sha256(attempt.encode()).hexdigest()[:16]}-01"
-
-
-def rfc3339(moment: datetime) -> str:
-    """UTC, to the millisecond."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from loadme.core.ids import AttemptId
-from loadme.core.state import Error, Outcome, Progress, Value
+from loadme.core.state import Error, Expansion, Lane, Outcome, Progress, Value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """A handler takes it upon itself to deploy the item's attempt, or its next one (or again, when whoever did before is surely dead)."""
+    """A handler takes it upon itself to deploy the item's attempt, or its next one (or again, when whoever did before is surely dead).
+
+    `kind` says what is launched: a container group, another run, or nothing (a wait or a sleep). `ends_at` is when it is over at the
+    latest, unless it is a container group.
+    """
 
     step: str
     item: int
@@ -19,6 +24,9 @@ class Launch:
     timeout: float
     claim: str
     location: str = ""
+    priority: str = ""
+    kind: Literal["container", "workflow", "wait", "sleep"] = "container"
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +114,68 @@ class Cleaned:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Expand:
+    """The values of a step's `for_each` are known; or, with an `error`, they cannot be, or (its kind is `cancelled`) need not be.
+
+    With neither the step's `if` is false: it is skipped.
+    """
+
+    step: str
+    generation: int
+    expansion: Expansion | None = None
+    error: Error | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanesSeen:
+    """How the lanes of a step stand: all those that have a row, of this generation."""
+
+    step: str
+    generation: int
+    lanes: tuple[Lane, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """All items of a step are over, and their outputs are gathered; or, with an `error`, they cannot be."""
+
+    step: str
+    generation: int
+    outputs: Value | None = None
+    error: Error | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    """An item that succeeded before the run was resumed counts for the run again."""
+
+    step: str
+    item: int
+
+
+@dataclass(frozen=True)
+class Admit:
+    """The run has its concurrency group for itself: it begins."""
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Another run has the concurrency group, and this one is not to wait for it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class TimeOut:
+    """The run's time may be over: look."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cancel:
-    """Somebody wants the run to stop."""
+    """Somebody wants the run to stop; with `force` its steps of `finally`, too."""
 
     reason: str = ""
+    force: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +210,9 @@ class Purge:
     """The run, which is over, is to be deleted with all that belongs to it."""
 
 
-RunEvent = Cancel | Resume | Fail | Announced | Closed | Purge
+RunEvent = Cancel | Resume | Fail | Announced | Closed | Purge | Admit | Skip | TimeOut | Expand | LanesSeen | Collected
 ItemEvent = Launch | Decline | Release | Report | Checked | Progressed | CleanupTried | Cleaned | Deployed
-Event = RunEvent | ItemEvent | Apply
+Event = RunEvent | ItemEvent | Apply | Keep
 
 
 @dataclass(frozen=True)
@@ -185,6 +251,37 @@ class CleanUp:
 
 
 @dataclass(frozen=True)
+class ExpandStep:
+    """Work out the values of the step's `for_each`: send the request that does it."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class LookAtLanes:
+    """A lane of the step is over: see how its lanes stand."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class Collect:
+    """All lanes of the step are over: send the request that gathers its outputs."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class TellParent:
+    """The run is a step of another one, which waits for its end."""
+
+
+@dataclass(frozen=True)
+class LeaveGroup:
+    """The run is over: the next one of its concurrency group may begin."""
+
+
+@dataclass(frozen=True)
 class CloseRun:
     """Show the run's end in the listing of runs."""
 
@@ -194,4 +291,4 @@ class Announce:
     """Tell the run's end."""
 
 
-Action = RequestStep | Check | Advance | CleanUp | CloseRun | Announce
+Action = RequestStep | ExpandStep | LookAtLanes | Collect | Check | Advance | CleanUp | TellParent | LeaveGroup | CloseRun | Announce

@@ -7,6 +7,7 @@ An attempt id is `lm-{run}-{step}-{item}-{attempt}`: at most 62 characters where
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -47,6 +48,12 @@ def is_run_id(text: str) -> bool:
 def new_run_id(now: datetime, random_bytes: Callable[[int], bytes]) -> str:
     """A new run id; `random_bytes(n)` gives n random bytes (`os.urandom`)."""
     return base32(int(now.timestamp() * 1000), 10) + base32(int.from_bytes(random_bytes(8), "big"), 10)
+
+
+def child_run(now: datetime, attempt: AttemptId) -> str:
+    """The id of the run that an attempt begins: the same each time that it is worked out of what is stored."""
+    digest = hashlib.sha256(str(attempt).encode()).digest()
+    return base32(int(now.timestamp() * 1000), 10) + base32(int.from_bytes(digest[:8], "big"), 10)
 
 
 def created_at(run: str) -> datetime:

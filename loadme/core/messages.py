@@ -17,12 +17,15 @@ from loadme.core.state import Value
 from loadme.errors import BadMessage
 
 VERSION = 1
+LOOK_NOW = 0
+"""The number of a check that is none of those one after the other: something has just happened to the attempt."""
 
 
 class StepRequest(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
     """Launch the item's next attempt with these variables; `generation` is the step's, which a resume of the run counts up.
 
-    `attempt` is the one that was next when it was sent; what is stored says which one is.
+    `attempt` is the one that was next when it was sent; what is stored says which one is. Of a `for_each` step, `expand` works out the
+    values, and `collect` gathers the outputs of its items.
     """
 
     queue: ClassVar[str] = "loadme-steps"
@@ -31,6 +34,7 @@ class StepRequest(Struct, frozen=True, kw_only=True, tag_field="type", tag=True,
     item: int = 0
     attempt: int = 1
     generation: int = 0
+    part: Literal["item", "expand", "collect"] = "item"
     variables: Value
 
 
@@ -46,7 +50,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True, tag_field="type", tag=True,
 
 
 class StepCheck(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
-    """Ask ARM what became of this attempt, for the `number`th time (from 1)."""
+    """Ask what became of this attempt, for the `number`th time (from 1); LOOK_NOW is one more look, which no other one follows."""
 
     queue: ClassVar[str] = "loadme-checks"
     run: str
@@ -68,14 +72,17 @@ class StepCleanup(Struct, frozen=True, kw_only=True, tag_field="type", tag=True,
 
 
 class Notify(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
-    """Tell the world how the run ended, or (with `step`) how an item of it did: by the queue of events, or by the operator's webhook."""
+    """Tell the world how the run ended, or (with `step`) how an item of it did: by the queue of events, or by the operator's webhook.
+
+    To its concurrency `group` it is told that the next run may begin.
+    """
 
     queue: ClassVar[str] = "loadme-notify"
     run: str
     generation: int = 0
     step: str = ""
     item: int = 0
-    to: Literal["queue", "webhook"] = "queue"
+    to: Literal["queue", "webhook", "group"] = "queue"
 
 
 StepMessage = StepRequest | StepOutcome | StepCheck | StepCleanup

@@ -54,7 +54,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     def tick(self) -> float:
         """Seconds that each of the patrol's chores takes at the most: past its timeout the host would kill all that runs beside it.
 
-        There are six in one tick, with the deleting of a run within two of them.
+        There are seven in one tick, with the deleting of a run within two of them.
         """
         return self.function_timeout / 8
 
@@ -64,7 +64,9 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     def is_leaked(self, attempt: Attempt, now: datetime) -> bool:
         """Whether the attempt's container group could not be deleted for so long that nothing waits for it any more."""
-        return attempt.cleanup == "wanted" and attempt.ended_at is not None and now > attempt.ended_at + timedelta(seconds=self.leak)
+        # Another run is no leak, however long its own steps of `finally` take: it looks after its container groups itself.
+        is_wanted = attempt.cleanup == "wanted" and not attempt.child
+        return is_wanted and attempt.ended_at is not None and now > attempt.ended_at + timedelta(seconds=self.leak)
 
     def check_delay(self, number: int) -> float:
         """The delay before check `number` (from 1): 15 s, 30 s, then doubling up to two minutes."""
@@ -98,7 +100,8 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     def is_free(self, item: Item, now: datetime) -> bool:
         """Whether another attempt may start: the last one's container group is gone, or fenced for so long that it counts as leaked."""
-        return all(not one.group or one.cleanup == "done" or self.is_leaked(one, now) for one in item.attempts)
+        left = (one for one in item.attempts if (one.group or one.child) and one.cleanup != "done")
+        return all(self.is_leaked(one, now) for one in left)
 
     def deadline(self, launched_at: datetime, timeout: float) -> datetime:
         """When the attempt is over at the latest."""

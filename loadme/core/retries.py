@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from loadme.core.state import SHORT, Item, NextTry, Outcome
 from loadme.definitions import durations
-from loadme.definitions.definition import Retry
+from loadme.definitions.definition import Priority, Retry
 from loadme.definitions.kinds import HOPELESS, NOT_SAID, PLATFORM
 
 MOST_ATTEMPTS = 990
@@ -29,22 +29,45 @@ def budget(kind: str) -> str:
 
 def spent(item: Item, outcome: Outcome) -> dict[str, int]:
     """The item's counts with this outcome in them."""
-    name = budget(outcome.error.kind if outcome.error else "failed")
+    name = _budget_of(item, outcome.error.kind if outcome.error else "failed")
     return {**item.spent, name: item.spent.get(name, 0) + 1}
 
 
-def place(spent: Mapping[str, int], locations: tuple[str, ...]) -> str:
-    """The location of the next attempt: the next one of the list after each want of capacity. Empty for the app's own."""
-    return locations[spent.get("capacity", 0) % len(locations)] if locations else ""
+def place(spent: Mapping[str, int], locations: tuple[str, ...], priority: Priority = "regular") -> str:
+    """The location of the next attempt: the next one of the list after each want of capacity. Empty for the app's own.
+
+    A spot group that found no capacity becomes a regular one in the same place before the next place is tried.
+    """
+    count = spent.get("capacity", 0)
+    return locations[_rungs(count, priority) % len(locations)] if locations else ""
 
 
-def next_try(item: Item, outcome: Outcome, rule: Retry, locations: tuple[str, ...], now: datetime, chance: float) -> NextTry | None:
-    """The try that follows, if one does; the item's `spent` has this outcome already."""
+def priority(spent: Mapping[str, int], wanted: Priority) -> Priority:
+    """The priority of the next attempt: once there was no capacity for a spot group, regular ones are used."""
+    return wanted if not spent.get("capacity", 0) else "regular"
+
+
+def _rungs(count: int, priority: Priority) -> int:
+    """How many times regular groups have found no capacity: the first time it was the spot group that did not."""
+    return max(0, count - 1) if priority == "spot" else count
+
+
+def next_try(
+    item: Item,
+    outcome: Outcome,
+    rule: Retry,
+    locations: tuple[str, ...],
+    now: datetime,
+    chance: float,
+    priority: Priority = "regular",
+) -> NextTry | None:
+    """The try that follows, if one does; the item's `spent` has this outcome already. `priority` is what the step asks for."""
     if outcome.status in ("succeeded", "skipped", "cancelled") or item.attempt.number >= MOST_ATTEMPTS:
         return None
     kind = outcome.error.kind if outcome.error else "failed"
-    count = item.spent.get(budget(kind), 1)
-    delay = _delay(kind, count, rule, max(1, len(locations)))
+    name = _budget_of(item, kind)
+    count = _rungs(item.spent.get(name, 1), priority if name == "capacity" else "regular")
+    delay = _delay(kind, name, count, rule, max(1, len(locations)))
     if delay is None:
         return None
     part = chance if rule.jitter == "full" or kind in PLATFORM else 1.0
@@ -52,19 +75,28 @@ def next_try(item: Item, outcome: Outcome, rule: Retry, locations: tuple[str, ..
     return NextTry(at=now + timedelta(seconds=delay * part), why=why[:SHORT])
 
 
-def _delay(kind: str, count: int, rule: Retry, places: int) -> float | None:
-    """Seconds before jitter after failure `count` of its budget; None when there is nothing left of it."""
+def _budget_of(item: Item, kind: str) -> str:
+    # Another run has tried again by itself whatever Azure did to its attempts: its failure is the work's.
+    return "work" if item.attempt.child else budget(kind)
+
+
+def _delay(kind: str, name: str, count: int, rule: Retry, places: int) -> float | None:
+    """Seconds before jitter after failure `count` of the budget `name`; None when there is nothing left of it."""
+    if name == "work":
+        if count >= rule.attempts or not is_meant(rule, kind):
+            return None
+        return _pause(rule, count)
     if kind == "infrastructure":
         return _platform(kind, count) if count <= rule.infrastructure else None
     if kind == "capacity":
         rounds, into_the_next = divmod(count, places)
         if rounds > rule.capacity or rule.capacity == 0:
             return None
-        return 0.0 if into_the_next else _platform(kind, rounds)
-    if kind == "quota":
-        return _platform(kind, count)
-    if count >= rule.attempts or not is_meant(rule, kind):
-        return None
+        return 0.0 if into_the_next or not rounds else _platform(kind, rounds)
+    return _platform(kind, count)
+
+
+def _pause(rule: Retry, count: int) -> float:
     return min(durations.seconds(rule.delay) * rule.factor ** min(count - 1, 64), durations.seconds(rule.max_delay))
 
 

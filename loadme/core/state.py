@@ -1,7 +1,9 @@
 """What has happened to a run, as it is stored: one `Run` and one `Item` for each item of each step.
 
-Run      running -> succeeded | failed | cancelled
+Run      queued -> running | skipped | cancelled,  running -> succeeded | failed | cancelled
+         (a run has an `ending` while its steps of `finally` run; its status is what the ending says once they are over)
 Step     pending -> started -> succeeded | failed | skipped | cancelled,  pending -> skipped | cancelled
+Lane     goes from item to item of a `for_each` step: from item n to item n + lanes, until there is none left
 Attempt  launching -> running -> succeeded | failed | timed_out | cancelled,  launching -> any of the ends
          (an item whose step's `if` is false, or whose definition cannot be rendered, has an outcome without an attempt being launched)
 Cleanup  none -> wanted -> done, independent of how the attempt ended
@@ -23,12 +25,13 @@ from msgspec.structs import replace
 
 from loadme.core.ids import AttemptId
 
-RunStatus = Literal["running", "succeeded", "failed", "cancelled"]
+RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "skipped"]
 StepStatus = Literal["pending", "started", "succeeded", "failed", "skipped", "cancelled"]
 AttemptStatus = Literal["launching", "running", "succeeded", "failed", "timed_out", "cancelled", "skipped"]
 OutcomeStatus = Literal["succeeded", "failed", "timed_out", "cancelled", "skipped"]
 Cleanup = Literal["none", "wanted", "done"]
 
+OPEN_RUN = ("queued", "running")
 OPEN_STEP = ("pending", "started")
 SHORT = 500
 """Characters of a message where there are many of them, or a row has little room."""
@@ -55,17 +58,22 @@ class Error(Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str
     exit_code: int | None = None
     step: str | None = None
+    item: int | None = None
     details: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     hint: str | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How an attempt ended. `digest` is of the callback's body, so that the same callback again is told from another one."""
+    """How an attempt ended. `digest` is of the callback's body, so that the same callback again is told from another one.
+
+    `by` is who answered a step that waited for that.
+    """
 
     status: OutcomeStatus
     at: datetime
-    source: Literal["callback", "check", "launch", "cancel"] = "check"
+    source: Literal["callback", "check", "launch", "cancel", "signal", "run", "timer"] = "check"
+    by: str = ""
     outputs: Value | None = None
     error: Error | None = None
     digest: str = ""
@@ -87,12 +95,19 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     will probably start. `claims` counts those in a row, `put_at` is when ARM answered that it has the
     deployment, `is_deployed` is set once ARM is known to have it. `checks` and `cleanups` count what is done, `is_seen` once cleanup has
     deleted something of it. `is_leaked` if the next attempt no longer waited for its container group to go.
+
+    `group` is the container group's name; an attempt of a step that is another workflow has a `child` instead, the id of that run, and one
+    that waits or sleeps has neither. `ends_at` is when a wait or another run times out, or a sleep is over. `priority` is empty for a
+    regular group.
     """
 
     number: int = 1
     status: AttemptStatus = "launching"
     group: str = ""
+    child: str = ""
+    ends_at: datetime | None = None
     location: str = ""
+    priority: str = ""
     launched_at: datetime
     claim: str = ""
     claimed_at: datetime | None = None
@@ -116,6 +131,11 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_seen: bool = False
     is_leaked: bool = False
     progress: Progress | None = None
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether anything was begun: not for an item whose step's `if` is false."""
+        return bool(self.group or self.child or self.started_at)
 
 
 class Past(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -186,11 +206,68 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return replace(self, past=past)
 
 
+class Lane(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One lane of a `for_each` step: it works through the items `lane`, `lane + lanes`, … one after the other.
+
+    `item` is the one that is at work or comes next; the counts are of the items before it. There is no row before its first item is over.
+    """
+
+    version: int = 1
+    run: str
+    step: str
+    lane: int
+    generation: int = 0
+    item: int
+    is_over: bool = False
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+    error: Error | None = None
+
+
+class Expansion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a step's `for_each`: `count` items in `lanes` lanes, of which `opened` were begun and `closed` are over.
+
+    The items' values are in pages of `page` values, blobs whose names begin with `values`; `variables` are those of every item; `since` is
+    the step's generation in which all this was worked out. `tolerated` is how many items may fail, `error` is of the first one that did.
+    `is_failing` once more have: no item begins any more. `keeps` if the items are kept that succeeded before a resume, in generation
+    `since` or later.
+    """
+
+    count: int
+    lanes: int
+    since: int = 0
+    page: int = 1
+    opened: int = 0
+    closed: int = 0
+    tolerated: int = 0
+    values: str = ""
+    variables: Value | None = None
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    error: Error | None = None
+    is_failing: bool = False
+    keeps: bool = False
+
+    @property
+    def active(self) -> int:
+        """Lanes that are at work."""
+        return self.opened - self.closed
+
+
 class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A step within its run. `generation` counts the resumes that have made it run again."""
+    """A step within its run. `generation` counts the resumes that have made it run again.
+
+    `handled` says what became of its failure, which then does not make the run fail: `continue`, `outputs`, or `step:NAME` of the step that
+    catches it. `map` is of a `for_each` step, once its values are known.
+    """
 
     status: StepStatus = "pending"
     generation: int = 0
+    handled: str = ""
+    map: Expansion | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     outputs: Value | None = None
@@ -198,10 +275,23 @@ class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cancellation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """That somebody wants the run to stop."""
+    """That the run is to stop: somebody wants it, or (`kind` is `timed_out`) its time is over.
+
+    `force` stops the steps of `finally` as well.
+    """
 
     at: datetime
     reason: str = ""
+    kind: Literal["cancelled", "timed_out"] = "cancelled"
+    force: bool = False
+
+
+class RunEnd(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the steps of a run ended, while those of `finally` still run."""
+
+    status: Literal["succeeded", "failed", "cancelled"]
+    at: datetime
+    error: Error | None = None
 
 
 class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -209,6 +299,9 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `generation` counts its resumes. `announced` once its end was told, `closed` counts how often it was found that nothing of it is left
     to be done, `purged_at` is when it began to be deleted. `key` is the partition of its idempotency key.
+
+    `begun_at` is when this generation began to run (not while it was queued): its timeout runs from there. `group` is its concurrency
+    group, rendered. `parent` is the attempt whose step it is, and `ancestors` are the runs above it, the outermost first.
     """
 
     version: int = 1
@@ -224,7 +317,17 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps: dict[str, StepState]
     error: Error | None = None
     cancel: Cancellation | None = None
+    ending: RunEnd | None = None
+    begun_at: datetime | None = None
+    group: str = ""
+    parent: str = ""
+    ancestors: tuple[str, ...] = ()
     announced: bool = False
     closed: int = 0
     purged_at: datetime | None = None
     key: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended: one that is queued, or whose steps of `finally` still run, has not."""
+        return self.status not in OPEN_RUN

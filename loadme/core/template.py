@@ -11,9 +11,21 @@ from typing import Any
 
 from msgspec import Struct
 
+from loadme.core import beside
 from loadme.core.arm import RegistryCredentials, TemplateParameter
-from loadme.definitions.definition import Defaults
-from loadme.definitions.template_names import KNOWN, PASSWORD, PLAIN_ENVIRONMENT, SERVER, SPELLINGS, USERNAME
+from loadme.core.beside import Container
+from loadme.definitions.definition import Defaults, Volume
+from loadme.definitions.template_names import (
+    KNOWN,
+    NOTHING,
+    PASSWORD,
+    PLAIN_ENVIRONMENT,
+    REGISTRIES,
+    SERVER,
+    SPELLINGS,
+    USERNAME,
+    VOLUME_SECRETS,
+)
 from loadme.errors import Terminal
 
 AZURE_REGISTRY = re.compile(r"^([a-z0-9-]+\.azurecr\.(?:io|cn|us))/", re.IGNORECASE)
@@ -25,6 +37,8 @@ class GroupRequest(Struct, frozen=True, kw_only=True):
     """What the container group of an attempt is made of; `memory` in GB. `plain` and `secure` are its environment.
 
     `parameters` are the step's own for its template; `must_locate` says that the step names the location, and the group's own will not do.
+    `subnet` is a resource id, `init` and `sidecars` are in order, `volume_secrets` by the volume's name (see `beside.volume_secrets`).
+    `has_secrets` if `secure` holds more than the attempt's token.
     """
 
     name: str
@@ -39,12 +53,25 @@ class GroupRequest(Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str]
     parameters: Mapping[str, Any] = {}
     must_locate: bool = False
+    priority: str = ""
+    subnet: str = ""
+    init: tuple[Container, ...] = ()
+    sidecars: tuple[Container, ...] = ()
+    volumes: Mapping[str, Volume] = {}
+    volume_secrets: Mapping[str, Any] = {}
+    has_secrets: bool = False
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """The Azure registries that the identity pulls images of the group's containers from."""
+        images = (self.image, *(one.image for one in (*self.init, *self.sidecars))) if self.identity else ()
+        servers = [match[1] for match in map(AZURE_REGISTRY.match, images) if match]
+        return tuple({server.lower(): server for server in reversed(servers)}.values())[::-1]
 
     @property
     def registry_server(self) -> str:
-        """The Azure registry that the identity pulls the image from; empty for public images."""
-        match = AZURE_REGISTRY.match(self.image)
-        return match[1] if match and self.identity else ""
+        """The first of them; empty if all images are public."""
+        return next(iter(self.registries), "")
 
 
 def fill(declared: Iterable[TemplateParameter], request: GroupRequest, credentials: RegistryCredentials | None = None) -> dict[str, Any]:
@@ -56,7 +83,9 @@ def fill(declared: Iterable[TemplateParameter], request: GroupRequest, credentia
     parameters = tuple(declared)
     names = {parameter.name.lower() for parameter in parameters}
     _check_own(request, names)
-    values = _values(request, credentials) | {name.lower(): value for name, value in request.parameters.items()}
+    must = {one.name.lower() for one in parameters if not one.has_default}
+    values = {name: value for name, value in NOTHING.items() if name in must} | _values(request, credentials) | _asked(request)
+    values |= {name.lower(): value for name, value in request.parameters.items()}
     for parameter in parameters:
         _check_filled(parameter, values)
     _check_needs(request, names, credentials)
@@ -65,8 +94,9 @@ def fill(declared: Iterable[TemplateParameter], request: GroupRequest, credentia
 
 
 def _check_own(request: GroupRequest, names: set[str]) -> None:
+    filled = KNOWN | _asked(request).keys()
     for name in request.parameters:
-        if name.lower() in KNOWN:
+        if name.lower() in filled:
             raise _bad(
                 f"`template.parameters` gives {name!r}, which loadme fills by itself: take it out, and say it in the step's own keys"
             )
@@ -90,7 +120,7 @@ def _check_filled(parameter: TemplateParameter, values: Mapping[str, Any]) -> No
 
 def _check_needs(request: GroupRequest, names: set[str], credentials: RegistryCredentials | None) -> None:
     for need, why in _needs(request, credentials).items():
-        if not names.intersection(SPELLINGS[need]):
+        if not names.intersection(SPELLINGS.get(need, (need.lower(),))):
             raise _bad(f"the template spec has no parameter {need!r}, which this step needs for {why}: add it to the template")
 
 
@@ -101,9 +131,11 @@ def _needs(request: GroupRequest, credentials: RegistryCredentials | None) -> di
         "command": ("its `command`", request.command),
         "cpu": (f"its `cpu` of {request.cpu:g}", request.cpu != STANDARD.cpu),
         "memory": (f"its `memory` of {request.memory:g} GB", request.memory != STANDARD.memory),
-        "identity": ("the identity in LOADME_CONTAINER_IDENTITY", request.identity),
+        "identity": ("the identity of its containers", request.identity),
         "registryServer": ("an image that the identity pulls", request.registry_server and not credentials),
     }
+    words = {VOLUME_SECRETS: "its `volumes`", REGISTRIES: "images of more than one registry in its `init` and `sidecars`"}
+    asked |= {need: (words.get(need, f"its `{need}`"), value) for need, value in _asked(request).items()}
     always = {"name": "finding its container group again", "image": "its `image`", "environment": "its variables"}
     return always | {need: why for need, (why, is_asked) in asked.items() if is_asked}
 
@@ -129,11 +161,27 @@ def _values(request: GroupRequest, credentials: RegistryCredentials | None) -> d
     return found | ({USERNAME: credentials.username, PASSWORD: credentials.password} if credentials else {})
 
 
+def _asked(request: GroupRequest) -> dict[str, Any]:
+    """What only some steps ask for, by name in lower case."""
+    found: dict[str, Any] = {
+        "priority": request.priority.capitalize(),
+        "subnet": request.subnet,
+        "init": beside.init_parameter(request.init),
+        "sidecars": beside.sidecars_parameter(request.sidecars),
+        "volumes": beside.volumes_parameter(request.volumes),
+        VOLUME_SECRETS: dict(request.volume_secrets),
+        REGISTRIES: list(request.registries[1:]),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def _typed(parameter: TemplateParameter, value: Any, request: GroupRequest) -> Any:
     """The value as the parameter is declared."""
     name, kind = parameter.name.lower(), parameter.type.lower()
     if name in SPELLINGS["environment"]:
         return _environment(parameter, request)
+    if name == VOLUME_SECRETS and kind != "secureobject":
+        raise _bad(f"the template spec's parameter {parameter.name!r} must be a secureObject: it holds secrets, and would stay readable")
     if name == PASSWORD and kind != "securestring":
         raise _bad(f"the template spec's parameter {parameter.name!r} must be a securestring: it holds a password, and would stay readable")
     if name in (*SPELLINGS["cpu"], *SPELLINGS["memory"]) and kind == "int":
@@ -145,9 +193,16 @@ def _typed(parameter: TemplateParameter, value: Any, request: GroupRequest) -> A
 
 def _environment(parameter: TemplateParameter, request: GroupRequest) -> Any:
     if parameter.type.lower() == "secureobject":
-        return {"plain": dict(request.plain), "secure": dict(request.secure)}
+        others = beside.environments((*request.init, *request.sidecars), request.secure)
+        return {"plain": dict(request.plain), "secure": dict(request.secure)} | ({"beside": others} if others else {})
     if parameter.name.lower() == PLAIN_ENVIRONMENT and parameter.type.lower() == "array":
+        if request.has_secrets:
+            raise _bad(f"the template spec's parameter {parameter.name!r} must be a secureObject: secrets in an array would stay readable")
         # Readable in the deployment's record until cleanup deletes that; the token in it is worth nothing once the attempt is over.
+        if any(one.env for one in (*request.init, *request.sidecars)):
+            raise _bad(
+                f"the template spec's parameter {parameter.name!r} has no place for the `env` of `init` and `sidecars`: use a secureObject"
+            )
         return [{"name": name, "value": value} for name, value in {**request.plain, **request.secure}.items()]
     raise _bad(f"the template spec's parameter {parameter.name!r} must be a secureObject: it holds a token, and would stay readable")
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from loadme.core import loglines
-from loadme.core.arm import ArmError, ContainerState, Deployment, Group, transient
+from loadme.core.arm import ContainerState, Deployment, Group
 from loadme.core.policies import UNREADABLE, VANISHED, Policy
+from loadme.core.refusals import deployment_failure
 from loadme.core.state import Attempt, Error
-from loadme.core.template import BAD_TEMPLATE
 
 HINTS = {
     137: "137 is SIGKILL, most often for want of memory: give the step more `memory`",
@@ -27,35 +27,6 @@ HINTS = {
 }
 PLATFORM_CODES = (7147, 7148)
 """ACI stops a container with these for its own maintenance."""
-
-KINDS = {
-    "InaccessibleImage": "image",
-    "InvalidImageRegistryIdentity": "image",
-    "ServiceUnavailable": "capacity",
-    "InsufficientCapacity": "capacity",
-    "ContainerGroupQuotaReached": "quota",
-    "RegistryErrorResponse": "infrastructure",
-    "ContainerGroupTransitioning": "infrastructure",
-    "InternalServerError": "infrastructure",
-    "GatewayTimeout": "infrastructure",
-    "ResourceDeploymentFailure": "infrastructure",
-    "DeploymentQuotaExceeded": "quota",
-    "Conflict": "infrastructure",
-    "RetryableError": "infrastructure",
-    "TooManyRequests": "quota",
-    "SubscriptionRequestsThrottled": "quota",
-}
-"""Azure's codes. One that is not here is refused for good: a bad parameter, a missing role, an unknown location get no better."""
-
-GENERAL = ("DeploymentFailed", "Canceled", "")
-"""Codes that say that something failed and not what."""
-
-KIND_HINTS = {
-    "image": "check the image's name and tag, and that the containers' identity may pull it (AcrPull on the registry)",
-    "capacity": "Azure had no room for this container in this region: try later, ask for less, or name more `locations`",
-    "quota": "the subscription's quota in this region is used up: have it raised, or set LOADME_QUOTA_… to what there is",
-    "refused": "Azure will not do this however often it is asked: correct what its words name",
-}
 
 
 class Observation(Struct, frozen=True, kw_only=True):
@@ -115,16 +86,46 @@ def has_ended(attempt: Attempt, group: Group | None) -> bool:
     return container is not None and container.state == "Terminated"
 
 
+def ended(attempt: Attempt, group: Group | None) -> str:
+    """The name of the container whose end is the attempt's: the step's own, or one of `init` that failed before it; "" if none ended."""
+    if group is None:
+        return ""
+    return attempt.group if has_ended(attempt, group) else _failed_init(attempt, group)
+
+
+def _failed_init(attempt: Attempt, group: Group) -> str:
+    own = own_container(attempt, group)
+    if own is not None and own.state == "Running":
+        return ""
+    return next((name for name, one in group.init.items() if one.state == "Terminated" and one.exit_code != 0), "")
+
+
 def judge(attempt: Attempt, seen: Observation, limits: Limits, now: datetime, policy: Policy) -> Verdict:
-    """What the observation means."""
+    """What the observation means. Only the step's own container decides; how those beside it ended is told with its failure."""
+    found = _judge(attempt, seen, limits, now, policy)
+    if not isinstance(found, Failed) or seen.group is None:
+        return found
+    return replace(found, error=replace(found.error, details=(*found.error.details, *_others(attempt, seen.group))))
+
+
+def _others(attempt: Attempt, group: Group) -> Iterator[str]:
+    for name, one in group.containers.items():
+        if name != attempt.group and one.state == "Terminated":
+            how = f"with exit code {one.exit_code}" if one.exit_code is not None else "without an exit code"
+            yield f"the sidecar {name} had ended {how}"
+
+
+def _judge(attempt: Attempt, seen: Observation, limits: Limits, now: datetime, policy: Policy) -> Verdict:
     container = own_container(attempt, seen.group)
     if container is not None and container.state == "Terminated":
         return _ended(attempt, container, seen.log, limits.reads_log, now)
+    if seen.group is not None and (failed := _failed_init(attempt, seen.group)):
+        return _init_failed(failed, seen.group.init[failed], seen.log, now)
     started = attempt.started_at or (container.started_at if container and container.state == "Running" else None)
     if started is not None and now > started + timedelta(seconds=limits.timeout):
-        return Failed(error=_timed_out(container, limits.timeout), timed_out=True)
+        return _evicted(attempt, container) or Failed(error=_timed_out(container, limits.timeout), timed_out=True)
     if started is not None and limits.silence is not None and now > _heard(attempt, started) + timedelta(seconds=limits.silence):
-        return Failed(error=_silent(container, limits.silence))
+        return _evicted(attempt, container) or Failed(error=_silent(container, limits.silence))
     if seen.group is None and (attempt.is_deployed or attempt.started_at) and seen.deployment is None and _is_visible(attempt, now):
         return Failed(error=_error("infrastructure", "the container group and its deployment are gone: somebody deleted them", ()))
     if started is not None and seen.group is not None:
@@ -148,6 +149,9 @@ def _unstarted(attempt: Attempt, seen: Observation, now: datetime, policy: Polic
         return Failed(error=_error("infrastructure", "the container group was stopped by somebody else", seen.group.events))
     if now <= attempt.launched_at + timedelta(seconds=policy.start_allowance):
         return Waiting(is_deployed=True)
+    if seen.group is not None and (busy := _busy_init(seen.group)):
+        message = f"the init container {busy} had not ended {policy.start_allowance:g} s after the launch"
+        return Failed(error=_error("timed_out", message, tuple(_events(seen.group))), timed_out=True)
     message = f"the container had not started {policy.start_allowance:g} s after its launch"
     return Failed(error=_error("infrastructure", message, tuple(_events(seen.group))))
 
@@ -163,6 +167,19 @@ def _timed_out(container: ContainerState | None, timeout: float) -> Error:
     message = f"the container had not ended {timeout:g} s after its start, which is the step's timeout"
     hint = "give the step a longer `timeout`, or find out from the log where it hangs"
     return Error(kind="timed_out", message=message, details=container.events if container else (), hint=hint)
+
+
+def _busy_init(group: Group) -> str:
+    return next((name for name, one in group.init.items() if one.state == "Running"), "")
+
+
+def _evicted(attempt: Attempt, container: ContainerState | None) -> Failed | None:
+    """What is not the work's fault: Azure takes a spot group away as it likes, and starts it again, perhaps much later."""
+    if attempt.priority != "spot" or container is None or (container.state == "Running" and not container.restart_count):
+        return None
+    again = f"and was started again {container.restart_count} times" if container.restart_count else "and has not been started again"
+    message = f"the spot container group was taken away by Azure, {again}: the work could not end in its time"
+    return Failed(error=_error("infrastructure", message, _words(container)))
 
 
 def _heard(attempt: Attempt, started: datetime) -> datetime:
@@ -192,6 +209,12 @@ def _ended(attempt: Attempt, container: ContainerState, log: str | None, reads_l
     return Failed(error=_exit_error(container, tail))
 
 
+def _init_failed(name: str, container: ContainerState, log: str | None, now: datetime) -> Verdict:
+    if log is None and now <= (container.finished_at or now) + timedelta(seconds=UNREADABLE):
+        return Waiting(is_deployed=True)
+    return Failed(error=_exit_error(container, loglines.tail(log or ""), f"the init container {name}"))
+
+
 def _said_failure(said: Mapping[str, Any], container: ContainerState, tail: tuple[str, ...]) -> Error:
     code = said.get("exit_code")
     code = code if isinstance(code, int) else None
@@ -206,14 +229,14 @@ def _said_failure(said: Mapping[str, Any], container: ContainerState, tail: tupl
     )
 
 
-def _exit_error(container: ContainerState, tail: tuple[str, ...]) -> Error:
+def _exit_error(container: ContainerState, tail: tuple[str, ...], what: str = "the container") -> Error:
     code = container.exit_code
     if code is None or code in PLATFORM_CODES:
-        message = "Azure stopped the container" + (f" for maintenance (exit code {code})" if code else " before it ended by itself")
+        message = f"Azure stopped {what}" + (f" for maintenance (exit code {code})" if code else " before it ended by itself")
         return Error(kind="infrastructure", message=message, exit_code=code, details=_words(container), log=tail)
     return Error(
         kind="exit_code",
-        message=f"the container ended with exit code {code}",
+        message=f"{what} ended with exit code {code}",
         exit_code=code,
         details=_words(container),
         log=tail,
@@ -230,52 +253,14 @@ def _words(container: ContainerState) -> tuple[str, ...]:
 def _events(group: Group | None) -> Iterator[str]:
     if group is not None:
         yield from group.events
-        for container in group.containers.values():
+        for container in (*group.init.values(), *group.containers.values()):
             yield from container.events
-
-
-def deployment_failure(error: ArmError, unknown: str = "") -> Error:
-    """ARM's error as ours: its kind from the most specific code in it (`unknown` if there is none), ARM's own words as details."""
-    found = tuple(_flat(error))
-    known = [part.code for part in reversed(found) if part.code in KINDS]
-    kind = KINDS[known[0]] if known else KINDS.get(transient(error)) or unknown or _unknown(found)
-    deepest = found[-1]
-    words = tuple(dict.fromkeys(loglines.masked(f"{part.code}: {part.message}") for part in found))
-    if deepest.code == BAD_TEMPLATE:
-        hint = "correct the workflow file or the template, and start a new run: a run keeps the definition that it was started with"
-        return Error(kind=kind, message=_plain(deepest), details=words, hint=hint)
-    message = loglines.masked(f"Azure refused the container group: {_plain(deepest)}")
-    return Error(kind=kind, message=message, details=words, hint=KIND_HINTS.get(kind))
-
-
-def _unknown(found: tuple[ArmError, ...]) -> str:
-    return "infrastructure" if all(part.code in GENERAL for part in found) else "refused"
 
 
 def _deployment_error(deployment: Deployment) -> Error:
     if deployment.error is None:
         return _error("infrastructure", f"the deployment of the container group ended as {deployment.state}", ())
     return deployment_failure(deployment.error)
-
-
-def _flat(error: ArmError) -> Iterator[ArmError]:
-    yield error
-    for part in error.details:
-        yield from _flat(part)
-    yield from _inside(error)
-
-
-def _inside(error: ArmError) -> Iterator[ArmError]:
-    # ARM wraps a resource provider's error as JSON text in the message of its own.
-    try:
-        inner = msgspec.json.decode(error.message)["error"]
-        yield ArmError(code=str(inner["code"]), message=str(inner["message"]), details=())
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return
-
-
-def _plain(error: ArmError) -> str:
-    return error.message or error.code
 
 
 def _error(kind: str, message: str, details: tuple[str, ...]) -> Error:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from loadme.definitions import durations
+from loadme.definitions.checks import steps_at
 from loadme.definitions.definition import Defaults, Retry, Step, Template, Workflow
 from loadme.definitions.expressions import has_expression
 from loadme.definitions.kinds import HOPELESS, NAMED
@@ -21,6 +22,13 @@ SHORTEST_HEARTBEAT = 10.0  # seconds; a cold start of the function app alone can
 # What other tools call these kinds; a letter too many or too few is found without it.
 _OTHER_WORDS = {"timeout": "timed_out", "error": "failed", "failure": "failed", "exit": "exit_code", "pull": "image"}
 _ALIKE = 0.8
+_NO_BETTER = "is never tried again: another attempt would end the same way"
+_HOPELESS_WORDS = {
+    "refused": f"`refused` {_NO_BETTER}",
+    "expression": f"`expression` {_NO_BETTER}",
+    "cancelled": "`cancelled` is what somebody wants: nothing follows from it",
+    "poison": "`poison` ends the run at once, and nothing follows from it but `loadme replay`",
+}
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _LOCATION = re.compile(r"[a-z][a-z0-9]{1,49}")
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
@@ -49,15 +57,15 @@ def silences(workflow: Workflow) -> Iterator[Problem]:
     if own.heartbeat and not _is_shorter(own.heartbeat, own.timeout):
         yield _too_long("defaults.heartbeat", own.heartbeat, own.timeout)
         return
-    for name, step in workflow.steps.items():
-        heartbeat, timeout = workflow.heartbeat(step), workflow.timeout(step)
-        if heartbeat is None or _is_shorter(heartbeat, timeout):
+    for path, step in steps_at(workflow):
+        heartbeat, timeout = workflow.heartbeat(step), workflow.step_timeout(step)
+        if heartbeat is None or not step.is_container or _is_shorter(heartbeat, timeout):
             continue
         if step.heartbeat:
-            yield _too_long(f"steps.{name}.heartbeat", heartbeat, timeout)
+            yield _too_long(f"{path}.heartbeat", heartbeat, timeout)
         else:
             message = f"is not longer than the heartbeat of {heartbeat} that `defaults` asks for, which could never be missed"
-            yield Problem(f"steps.{name}.timeout", message, "give the step a shorter `heartbeat` of its own")
+            yield Problem(f"{path}.timeout", message, "give the step a shorter `heartbeat` of its own")
 
 
 def _too_long(path: str, heartbeat: str, timeout: str) -> Problem:
@@ -82,7 +90,9 @@ def _retry(path: str, retry: Retry) -> Iterator[Problem]:
         if not 0 <= budget <= MOST_TRIES_OF_AZURE:
             yield Problem(f"{path}.{name}", f"must be 0 to {MOST_TRIES_OF_AZURE}, not {budget}", "0 never tries again after such a failure")
     yield from _delays(path, retry)
-    yield from _kinds(f"{path}.on", retry.on)
+    if not retry.on:
+        yield Problem(f"{path}.on", "is empty: nothing would be tried again", "leave `on` out for the usual kinds, or say attempts: 1")
+    yield from kinds(f"{path}.on", retry.on, NAMED)
 
 
 def _delays(path: str, retry: Retry) -> Iterator[Problem]:
@@ -93,32 +103,31 @@ def _delays(path: str, retry: Retry) -> Iterator[Problem]:
         yield Problem(f"{path}.delay", message, f"say max_delay: {retry.delay} or more")
 
 
-def _kinds(path: str, kinds: tuple[str, ...]) -> Iterator[Problem]:
-    if not kinds:
-        yield Problem(path, "is empty: nothing would be tried again", "leave `on` out for the usual kinds, or say attempts: 1")
-    if len(kinds) > MOST_KINDS:
-        yield Problem(path, f"has {len(kinds)}, {MOST_KINDS} are allowed", "`failed` stands for whatever the work itself reports")
-    for index, kind in enumerate(kinds):
+def kinds(path: str, given: tuple[str, ...], known: tuple[str, ...]) -> Iterator[Problem]:
+    """The rules of a list of kinds of error: of those in `known`, and of the work's own."""
+    if len(given) > MOST_KINDS:
+        yield Problem(path, f"has {len(given)}, {MOST_KINDS} are allowed", "`failed` stands for whatever the work itself reports")
+    for index, kind in enumerate(given):
         place = f"{path}[{index}]"
-        if kind in kinds[:index]:
+        if kind in given[:index]:
             yield Problem(place, f"`{kind}` stands here twice")
-        elif kind in HOPELESS:
-            yield Problem(place, f"`{kind}` is never tried again: another attempt would end the same way", "take it out")
         elif kind == "quota":
             yield Problem(place, "work waits for quota, however long that takes, and no attempt is spent on it", "take it out")
-        elif kind not in NAMED:
-            yield from _own_kind(place, kind)
+        elif kind in HOPELESS and kind not in known:
+            yield Problem(place, _HOPELESS_WORDS[kind], "take it out")
+        elif kind not in known:
+            yield from _own_kind(place, kind, known)
 
 
-def _own_kind(path: str, kind: str) -> Iterator[Problem]:
+def _own_kind(path: str, kind: str, known: tuple[str, ...]) -> Iterator[Problem]:
     """A kind that the work itself reports may have any name, but one that is almost a known one is a slip."""
     word = kind.strip().lower().replace("-", "_").replace(" ", "_")
-    meant = _OTHER_WORDS.get(word) or next(iter(get_close_matches(word[:40], NAMED, n=1, cutoff=_ALIKE)), None)
+    meant = _OTHER_WORDS.get(word) or next(iter(get_close_matches(word[:40], known, n=1, cutoff=_ALIKE)), None)
     if meant:
         yield Problem(path, f"there is no kind `{kind}`", f"did you mean `{meant}`?")
     elif not _KIND.fullmatch(kind):
-        known = ", ".join(NAMED)
-        yield Problem(path, f"`{kind}` is not a kind of error: use a letter, then a-z, 0-9, _ and -, at most 40", f"known here: {known}")
+        words = ", ".join(known)
+        yield Problem(path, f"`{kind}` is not a kind of error: use a letter, then a-z, 0-9, _ and -, at most 40", f"known here: {words}")
 
 
 def _heartbeat(path: str, heartbeat: str) -> Iterator[Problem]:

@@ -71,4 +71,5 @@ def _unknown_name(source: str, name: str, where: str, scope: Collection[str]) ->
     root = name.split(".")[0]
     if re.search(rf"(?<!\w){re.escape(root)}\s*\(", source):
         return Problem("", f"`{source}` is wrong{where}: there is no function `{root}`", "expressions are CEL: https://cel.dev")
-    return Problem("", f"`{source}` is wrong{where}: `{root}` is not known here", nearest(root, sorted(scope)))
+    hint = "only what a `for_each` step does for each item knows it" if root in ("item", "index") else nearest(root, sorted(scope))
+    return Problem("", f"`{source}` is wrong{where}: `{root}` is not known here", hint)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +37,16 @@ class Expression(Struct, frozen=True):
 
 
 class References(Struct, frozen=True):
-    """What a text's expressions name outright; `steps[variables.x]` names a step only at run time: `any_step`."""
+    """What a text's expressions name outright; `steps[variables.x]` names a step only at run time: `any_step`.
+
+    `attributes` are what is read of a step: ("convert", "outputs"); `run` is what is read of the run.
+    """
 
     steps: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
     outputs: frozenset[tuple[str, str]] = frozenset()
+    attributes: frozenset[tuple[str, str]] = frozenset()
+    run: frozenset[str] = frozenset()
     any_step: bool = False
 
 
@@ -80,6 +85,14 @@ def check(text: str, scope: Collection[str] = ROOTS, condition: bool = False) ->
     return found
 
 
+def value_kind(text: str) -> str:
+    """CEL's type of the value of a text that is one expression, like LIST; DYN if only a run can tell, or it does not compile."""
+    try:
+        return _kind(_sources(text)[0]).partition("<")[0] if is_expression(text) else "STRING"
+    except (RuntimeError, TypeError):
+        return "DYN"
+
+
 def references(text: str) -> References:
     """What the text's expressions refer to by name."""
     try:
@@ -91,6 +104,8 @@ def references(text: str) -> References:
         steps=frozenset(path[1] for path in steps),
         variables=frozenset(path[1] for path in found if path[0] == "variables" and len(path) > 1),
         outputs=frozenset((path[1], path[3]) for path in steps if len(path) > 3 and path[2] == "outputs"),
+        attributes=frozenset((path[1], path[2]) for path in steps if len(path) > 2),
+        run=frozenset(path[1] for path in found if path[0] == "run" and len(path) > 1),
         any_step=("steps",) in found,
     )
 
@@ -109,6 +124,24 @@ def render(text: str, context: Mapping[str, Any]) -> Any:
 def render_text(text: str, context: Mapping[str, Any]) -> str:
     """The text's value as text, for commands, images and environment variables."""
     return as_text(render(text, context))
+
+
+def render_all(value: Any, context: Mapping[str, Any]) -> Any:
+    """The value with every text in it rendered, at any depth; keys stay as they are. Raises ExpressionFailed."""
+    if isinstance(value, str):
+        return render(value, context)
+    if isinstance(value, Mapping):
+        return {key: render_all(one, context) for key, one in value.items()}
+    return [render_all(one, context) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in the value, at any depth, that `render_all` looks at."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list, tuple)):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from texts_in(one)
 
 
 def holds(text: str, context: Mapping[str, Any]) -> bool:

@@ -16,3 +16,6 @@ NOT_SAID = ("timed_out", "heartbeat", "image", "outputs")
 
 FOUND = ("timed_out", "heartbeat", "image", *PLATFORM, *HOPELESS)
 """What the work may not say of itself: these are for loadme to find."""
+
+CAUGHT = (*NAMED, "refused", "expression")
+"""What `on` of a catch may name: also what another attempt cannot better."""

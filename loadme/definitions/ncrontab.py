@@ -7,7 +7,8 @@ only when the day of the month and the day of the week both match.
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -53,18 +54,26 @@ def _five_fields(expression: str) -> str:
     return f"`{expression}` has five fields, NCRONTAB has six: put the second in front, `0 {expression}`"
 
 
-def previous(expression: str, moment: datetime) -> datetime:
-    """The last time at or before `moment` (UTC) at which the timer fires. Raises ValueError if there is none within five years."""
-    seconds, minutes, hours, days, months, weekdays = map(_values, _FIELDS, expression.split())
-    times = [time(h, m, s, tzinfo=moment.tzinfo) for h in sorted(hours) for m in sorted(minutes) for s in sorted(seconds)]
-    for back in range(5 * 366):
-        day = (moment - timedelta(days=back)).date()
-        if day.day not in days or day.month not in months or (day.weekday() + 1) % 7 not in weekdays:
-            continue
-        fired = [fires for one in times if (fires := datetime.combine(day, one)) <= moment]
-        if fired:
-            return fired[-1]
-    raise ValueError(f"`{expression}` has not fired within five years before {moment:%Y-%m-%d}")
+class Fields(NamedTuple):
+    """The numbers that each field allows."""
+
+    seconds: frozenset[int]
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+
+    def has_day(self, day: date) -> bool:
+        """Whether the timer fires on this day: the day of the month and the day of the week both have to match."""
+        return day.day in self.days and day.month in self.months and (day.weekday() + 1) % 7 in self.weekdays
+
+
+@lru_cache(maxsize=256)
+def fields(expression: str) -> Fields:
+    """What the fields allow. Raises ValueError for an expression that `check` refuses."""
+    check(expression)
+    return Fields(*(frozenset(_values(field, text)) for field, text in zip(_FIELDS, expression.split(), strict=True)))
 
 
 def _values(field: _Field, text: str) -> set[int]:

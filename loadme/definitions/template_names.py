@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 PLAIN_ENVIRONMENT = "environmentvariables"
 SERVER = "imageregistrycredentialsserver"
 USERNAME = "imageregistrycredentialsusername"
 PASSWORD = "imageregistrycredentialspassword"  # noqa: S105 (the name of it)
+VOLUME_SECRETS = "volumesecrets"
+REGISTRIES = "registries"
 
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "name": ("name", "containername"),
@@ -23,4 +26,15 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "registry's password": (PASSWORD,),
     "tags": ("tags",),
 }
+NOTHING: Mapping[str, Any] = {
+    "priority": "Regular",
+    "subnet": "",
+    "init": [],
+    "sidecars": [],
+    "volumes": [],
+    VOLUME_SECRETS: {},
+    REGISTRIES: [],
+}
+"""What only some steps ask for, with what asks for nothing. A template that has other uses for such a name may have them."""
+
 KNOWN = frozenset(name for names in SPELLINGS.values() for name in names)

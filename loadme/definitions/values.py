@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from loadme.definitions.definition import VariableType
+from loadme.definitions.definition import OutputType, VariableType
 
 MOST_BYTES = 1_000_000  # all variables of a run together, as JSON
 DEEPEST = 20  # lists and objects inside each other
 _INT64 = 2**63
+MOST_SECRET_BYTES = 25_600  # Key Vault has no room for more
 
 _ARTICLE = {
     "string": "a string",
@@ -21,6 +22,7 @@ _ARTICLE = {
     "boolean": "true or false",
     "array": "a list",
     "object": "an object",
+    "secret": "text of 1 to 25,600 bytes",
 }
 _PYTHON: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -29,21 +31,24 @@ _PYTHON: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "array": (list, tuple),
     "object": (dict,),
+    "secret": (str,),
 }
 _INTEGER = re.compile(r"[-+]?\d{1,20}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
 
 
-def conforms(declared: VariableType | None, value: Any) -> str | None:
+def conforms(declared: OutputType | None, value: Any) -> str | None:
     """What is wrong with the value for this type, or None. Without a type, any JSON value that a container can be given will do."""
+    if declared == "secret" and not _is(declared, value):
+        return f"must be {_ARTICLE[declared]}"  # and never a word of what it is
     if declared and not _is(declared, value):
         return f"must be {_ARTICLE[declared]}, not {shown(value)}"
     return _flaw(value, DEEPEST)
 
 
-def parse_as(declared: VariableType | None, text: str) -> Any:
+def parse_as(declared: OutputType | None, text: str) -> Any:
     """The value that a piece of text stands for, as in a query or a `name=value` line; a ValueError says what it should be."""
-    if declared is None or declared == "string":
+    if declared in (None, "string", "secret"):
         return text
     value = _parsed(declared, text.strip())
     if (flaw := conforms(declared, value)) is not None:
@@ -51,7 +56,7 @@ def parse_as(declared: VariableType | None, text: str) -> Any:
     return normal(declared, value)
 
 
-def normal(declared: VariableType | None, value: Any) -> Any:
+def normal(declared: OutputType | None, value: Any) -> Any:
     """The value in its type's own form: 3.0 is the integer 3, and 3 is the number 3.0 (CEL does not mix the two)."""
     if declared == "integer" and isinstance(value, float):
         return int(value)
@@ -96,15 +101,17 @@ def shown(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _is(declared: VariableType, value: Any) -> bool:
+def _is(declared: OutputType, value: Any) -> bool:
     if isinstance(value, bool):
         return declared == "boolean"
     if declared == "integer" and isinstance(value, float):
         return value.is_integer()
+    if declared == "secret":
+        return isinstance(value, str) and 0 < len(value.encode(errors="replace")) <= MOST_SECRET_BYTES
     return isinstance(value, _PYTHON[declared])
 
 
-def _parsed(declared: VariableType, text: str) -> Any:
+def _parsed(declared: OutputType, text: str) -> Any:
     if declared == "integer" and _INTEGER.fullmatch(text):
         return int(text)
     if declared == "number" and _NUMBER.fullmatch(text):
@@ -120,6 +127,31 @@ def _parsed(declared: VariableType, text: str) -> Any:
 
 
 def _flaw(value: Any, depth: int) -> str | None:
+    found = _found(value, depth)
+    return None if found is None else f"{found[1]}, at {found[0].removeprefix('.')}" if found[0] else found[1]
+
+
+def _found(value: Any, depth: int) -> tuple[str, str] | None:
+    """Where in the value something is wrong, and what."""
+    if not isinstance(value, (list, tuple, dict)):
+        flaw = _flaw_of_one(value)
+        return None if flaw is None else ("", flaw)
+    if depth <= 0:
+        return "", f"is nested more than {DEEPEST} levels deep"
+    if isinstance(value, dict):
+        if (flaw := next((flaw for key in value if (flaw := _flaw_of_key(key))), None)) is not None:
+            return "", flaw
+        parts = ((f".{key[:40]}", part) for key, part in value.items())
+    else:
+        parts = ((f"[{index}]", part) for index, part in enumerate(value))
+    return next(((where + found[0], found[1]) for where, part in parts if (found := _found(part, depth - 1))), None)
+
+
+def _flaw_of_key(key: Any) -> str | None:
+    return _flaw_of_text(key) if isinstance(key, str) else "has a key that is not a string"
+
+
+def _flaw_of_one(value: Any) -> str | None:
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -128,15 +160,7 @@ def _flaw(value: Any, depth: int) -> str | None:
         return None if -_INT64 <= value < _INT64 else f"{shown(value)} does not fit into 64 bits"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{value} is not a finite number"
-    if not isinstance(value, (list, tuple, dict)):
-        return f"is not JSON: {type(value).__name__}"
-    if depth <= 0:
-        return f"is nested more than {DEEPEST} levels deep"
-    keys = list(value) if isinstance(value, dict) else []
-    if any(not isinstance(key, str) for key in keys):
-        return "has a key that is not a string"
-    parts = [*keys, *(value.values() if isinstance(value, dict) else value)]
-    return next((flaw for part in parts if (flaw := _flaw(part, depth - 1))), None)
+    return f"is not JSON: {type(value).__name__}"
 
 
 def _flaw_of_text(text: str) -> str | None:

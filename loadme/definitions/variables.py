@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from loadme.definitions import expressions
-from loadme.definitions.definition import Step, Variable, Workflow, output_of
+from loadme.definitions.definition import Output, Step, Variable, Workflow, output_of
 from loadme.definitions.graph import ancestors
 from loadme.definitions.names import PREFIX, variable_flaw
 from loadme.definitions.problems import Problem, closest, nearest, printable
@@ -89,6 +89,16 @@ def json_schema(workflow: Workflow) -> dict[str, Any]:
         "properties": {name: _property_schema(variable) for name, variable in workflow.variables.items()},
         "required": [name for name, variable in workflow.variables.items() if variable.is_required],
         "additionalProperties": False,
+    }
+
+
+def outputs_schema(step: Step) -> dict[str, Any]:
+    """The JSON Schema of what the step may be given as its outputs."""
+    declared = {name: output_of(output) for name, output in step.outputs.items()}
+    return {
+        "type": "object",
+        "properties": {name: _output_schema(output) for name, output in declared.items()},
+        "required": [name for name, output in declared.items() if output.required],
     }
 
 
@@ -202,6 +212,12 @@ def _property_schema(variable: Variable) -> dict[str, Any]:
     # A default that is an expression has no value before the start.
     fixed = variable.default is not UNSET and not expressions.has_expression(variable.default)
     return {**schema, "default": variable.default} if fixed else schema
+
+
+def _output_schema(output: Output) -> dict[str, Any]:
+    secret = {"type": "string", "writeOnly": True} if output.type == "secret" else {}
+    schema = {"type": output.type, "description": output.description, **secret}
+    return {key: value for key, value in schema.items() if value is not None}
 
 
 def _rejected(status: int, title: str, problems: list[Problem]) -> Rejected:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from msgspec import Struct
 
+from loadme.definitions.catalogue_rules import unfit
 from loadme.definitions.definition import Workflow
 from loadme.definitions.documents import MOST_BYTES, Unreadable, read_json, read_yaml
 from loadme.definitions.names import PREFIX
@@ -52,8 +53,9 @@ def load_folder(folder: Path, prefix: str = PREFIX) -> Catalogue:
     return catalogue({path.name: _read(path) for path in paths}, prefix)
 
 
-def catalogue(files: Mapping[str, bytes | OSError], prefix: str = PREFIX) -> Catalogue:
-    """The catalogue of files given by name: their contents, or why they could not be read."""
+def catalogue(files: Mapping[str, bytes | OSError], prefix: str = PREFIX, beside: Mapping[str, Workflow] | None = None) -> Catalogue:
+    """The catalogue of files given by name: their contents, or why they could not be read. `beside` are workflows that theirs may run
+    as steps, and that are no part of it."""
     workflows: dict[str, Workflow] = {}
     broken: list[BrokenFile] = []
     origins: dict[str, list[str]] = {}
@@ -68,7 +70,17 @@ def catalogue(files: Mapping[str, bytes | OSError], prefix: str = PREFIX) -> Cat
         if len(sources) > 1:
             del workflows[name]
             broken.extend(BrokenFile(file, (_twice(name, file, sources),)) for file in sources)
-    return Catalogue(workflows, tuple(sorted(broken, key=lambda entry: entry.file)), {name: origins[name][0] for name in workflows})
+    alone = {name: sources[0] for name, sources in origins.items() if name in workflows}
+    broken.extend(_unfit(workflows, beside or {}, {PurePath(one.file).stem: one.file for one in broken}, alone))
+    return Catalogue(workflows, tuple(sorted(broken, key=lambda entry: entry.file)), {name: alone[name] for name in workflows})
+
+
+def _unfit(
+    workflows: dict[str, Workflow], beside: Mapping[str, Workflow], broken: Mapping[str, str], files: Mapping[str, str]
+) -> list[BrokenFile]:
+    """Takes out the workflows whose steps run others that they cannot. A broken file is taken for a workflow of its own name."""
+    wrong = unfit({**beside, **workflows}, broken)
+    return [BrokenFile(files[name], tuple(problems)) for name, problems in wrong.items() if workflows.pop(name, None) is not None]
 
 
 def _load_content(content: bytes | OSError, file: str, prefix: str) -> tuple[Workflow | None, list[Problem]]:

@@ -18,6 +18,7 @@ from loadme.core.events import Announced
 from loadme.core.messages import Notify, encode
 from loadme.core.state import Item, Run
 from loadme.errors import Retryable, Terminal, Unavailable
+from loadme.handlers import groups
 from loadme.services import Services
 
 PATIENCE = timedelta(days=3)
@@ -41,6 +42,9 @@ def notify(services: Services, message: Notify) -> None:
     be posted, or could not be for three days, is logged once and given up. An end that no longer stands, because the run was resumed, is
     not told.
     """
+    if message.to == "group":
+        groups.leave(services, message.run)
+        return
     try:
         event = _event(services, message)
         if event is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,13 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from loadme import claims, log, transaction
-from loadme.core import bodies, loglines, original, tokens
+from loadme.core import bodies, loglines, original, secrets, tokens
 from loadme.core.engine import State
 from loadme.core.events import Progressed
 from loadme.core.ids import AttemptId, parse_attempt
 from loadme.core.state import Error, Item, Outcome, Progress
 from loadme.errors import LoadmeError, Rejected, RunAbsent
 from loadme.handlers import archive, outcomes
+from loadme.handlers import secrets as vault
 from loadme.services import Services
 from loadme.transaction import Loaded
 
@@ -62,16 +62,30 @@ def _report(services: Services, call: Call, kind: str, judged: Judge) -> str:
     if call.in_query and not _is_original(loaded.state, attempt):
         raise _not_authorized()
     accepted = _accepted(loaded.state, attempt)
+    digest = _digest(loaded.state, attempt, call, kind)
+    if accepted is not None:
+        _again(services, loaded.state, accepted, digest)
+        _check_good(accepted)
+        return ACCEPTED
     outcome, wrong = judged(services, loaded.state, attempt, given)
-    # The kind counts too: `{}` as outputs and `{}` as a failure are two reports.
-    outcome = replace(outcome, digest=hashlib.sha256(kind.encode() + call.body).hexdigest())
-    if accepted is None:
-        _accept(services, loaded, attempt, outcome)
-    else:
-        _again(services, loaded.state, accepted, outcome.digest)
+    _accept(services, loaded, attempt, replace(outcome, digest=digest))
     if wrong is not None:
         raise wrong
     return ACCEPTED
+
+
+def _digest(state: State, attempt: AttemptId, call: Call, kind: str) -> str:
+    """Tells one report from another. The kind counts too: `{}` as outputs and `{}` as a failure are two reports."""
+    # The token is a key that nobody else has.
+    return secrets.digest(state.workflow.every_step[attempt.step], kind.encode() + call.body, call.token.encode())
+
+
+def _check_good(accepted: Outcome) -> None:
+    """Raises Rejected(422) for outputs that were refused, once more."""
+    if accepted.error is not None and accepted.error.kind == "outputs":
+        parts = [detail.partition(": ") for detail in accepted.error.details]
+        problems = [{"field": field, "message": message} for field, _, message in parts]
+        raise Rejected(UNPROCESSABLE, "The outputs are not what the step declares", accepted.error.message, problems)
 
 
 def _judged(services: Services, state: State, attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
@@ -88,39 +102,47 @@ def _outputs(services: Services, state: State, attempt: AttemptId, given: Mappin
     """Under `callback: url` a container posts all that it has: what it was given itself is no output."""
     if not _is_original(state, attempt):
         return given
+    step = state.workflow.every_step[attempt.step]
     had = claims.read(services.blobs, state.items[attempt.step, attempt.item].variables)
-    return original.news(state.workflow.steps[attempt.step], given, had, services.settings.variable_prefix)
+    had = vault.given(services, state.workflow, state.run, step, had)
+    return original.news(step, given, had, services.settings.variable_prefix)
 
 
 def _is_original(state: State, attempt: AttemptId) -> bool:
-    step = state.workflow.steps.get(attempt.step)
+    step = state.workflow.every_step.get(attempt.step)
     return step is not None and state.workflow.callback(step) == "url"
 
 
-def _failed(services: Services, _state: State, _attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
-    return Outcome(status="failed", at=services.now(), source="callback", error=_error(given)), None
+def _failed(services: Services, state: State, attempt: AttemptId, given: Mapping[str, Any]) -> tuple[Outcome, Rejected | None]:
+    error = _error(given, _masker(services, state, attempt))
+    return Outcome(status="failed", at=services.now(), source="callback", error=error), None
+
+
+def _masker(services: Services, state: State, attempt: AttemptId) -> Callable[[str], str]:
+    return vault.masker(services, state.workflow, state.run, state.items[attempt.step, attempt.item], attempt.attempt)
 
 
 def heartbeat(services: Services, call: Call) -> str:
     """`{"fraction": 0.4, "text": "…"}`, both optional: how far the work is. 410 tells it to stop."""
     attempt = authenticate(services, call)
     given = bodies.json_object(call.body, call.is_chunked)
-    progress = _progress(services, given)
     loaded = _load(services, attempt)
     if _current(loaded.state, attempt).outcome is not None:
         raise _over()
+    progress = _progress(services, given, _masker(services, loaded.state, attempt))
     event = Progressed(attempt=attempt, progress=progress)
     transaction.change(services, attempt.run, (attempt.step, attempt.item), event, loaded)
     return ACCEPTED
 
 
 def given_variables(services: Services, call: Call) -> dict[str, Any]:
-    """All the variables of the attempt, with their types. Raises Rejected(410) once it has an outcome."""
+    """All the variables of the attempt, with their types and the values of secrets. Raises Rejected(410) once it has an outcome."""
     attempt = authenticate(services, call)
-    item = _current(_load(services, attempt).state, attempt)
+    state = _load(services, attempt).state
+    item = _current(state, attempt)
     if item.outcome is not None:
         raise _over()
-    return claims.read(services.blobs, item.variables)
+    return vault.revealed(services, state.run, claims.read(services.blobs, item.variables))
 
 
 def authenticate(services: Services, call: Call) -> AttemptId:
@@ -185,13 +207,13 @@ def _accept(services: Services, loaded: Loaded, attempt: AttemptId, outcome: Out
         _again(services, after, accepted, outcome.digest)
         return
     transaction.perform_due(services, after)
-    _save_log(services, attempt)
+    _save_log(services, after, attempt)
 
 
-def _save_log(services: Services, attempt: AttemptId) -> None:
+def _save_log(services: Services, state: State, attempt: AttemptId) -> None:
     # The container waits for our answer, so ACI still has its whole log (4 MB); of one that has ended it keeps 16 KB.
     try:
-        archive.save(services, str(attempt))
+        archive.save(services, str(attempt), hide=_masker(services, state, attempt))
     except LoadmeError as trouble:
         log.warning("log-not-saved-yet", run=attempt.run, attempt=str(attempt), why=type(trouble).__name__)
 
@@ -200,24 +222,24 @@ def _over() -> Rejected:
     return Rejected(410, "The attempt is over", "this attempt ended or was replaced; nothing that it reports is used any more: stop")
 
 
-def _error(given: Mapping[str, Any]) -> Error:
+def _error(given: Mapping[str, Any], hide: Callable[[str], str]) -> Error:
     code = given.get("exit_code")
     code = code if isinstance(code, int) and not isinstance(code, bool) else None
     return Error(
         kind=loglines.failure_kind(given.get("kind"), code),
-        message=loglines.masked(str(given.get("message") or "the work reported a failure without a message"))[:TEXT_LIMIT],
+        message=hide(loglines.masked(str(given.get("message") or "the work reported a failure without a message")))[:TEXT_LIMIT],
         exit_code=code,
-        details=_lines(given.get("details")),
-        log=_lines(given.get("log")),
+        details=_lines(given.get("details"), hide),
+        log=_lines(given.get("log"), hide),
     )
 
 
-def _lines(given: object) -> tuple[str, ...]:
-    return loglines.tail("\n".join(map(str, given))) if isinstance(given, list) else ()
+def _lines(given: object, hide: Callable[[str], str]) -> tuple[str, ...]:
+    return loglines.tail(hide("\n".join(map(str, given)))) if isinstance(given, list) else ()
 
 
-def _progress(services: Services, given: Mapping[str, Any]) -> Progress:
+def _progress(services: Services, given: Mapping[str, Any], hide: Callable[[str], str]) -> Progress:
     fraction, text = given.get("fraction"), given.get("text", "")
     if fraction is not None and (isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction <= 1):
         raise Rejected(422, "Bad progress", f"`fraction` must be a number from 0 to 1, not {fraction!r}")
-    return Progress(at=services.now(), fraction=fraction, text=loglines.masked(str(text))[:TEXT_LIMIT])
+    return Progress(at=services.now(), fraction=fraction, text=hide(loglines.masked(str(text)))[:TEXT_LIMIT])

@@ -1,19 +1,19 @@
-"""check_step (queue loadme-checks): asks ARM what became of an attempt, so that an end is always seen."""
+"""check_step (queue loadme-checks): finds out what became of an attempt, so that an end is always seen."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from loadme import log, transaction
+from loadme import log, requests, transaction
 from loadme.core import engine, events, verdict
 from loadme.core.engine import State
 from loadme.core.events import Checked
-from loadme.core.messages import StepCheck, attempt_of
+from loadme.core.messages import LOOK_NOW, StepCheck, attempt_of
 from loadme.core.state import QUOTA, Error, Item, Outcome
 from loadme.core.verdict import Failed, Limits, NotLaunched, Observation, Succeeded, Waiting
 from loadme.definitions import durations
 from loadme.errors import Rejected, Retryable, Terminal
-from loadme.handlers import outcomes
+from loadme.handlers import idle, outcomes, secrets
 from loadme.services import Services
 
 
@@ -22,7 +22,11 @@ def check_step(services: Services, message: StepCheck) -> None:
     attempt = attempt_of(message)
     state = transaction.load(services, message.run, (message.step, message.item)).state
     item = state.items.get((message.step, message.item))
-    if item is None or transaction.finished(item, attempt) or message.number <= item.attempt.checks:
+    is_known = message.number != LOOK_NOW and item is not None and message.number <= item.attempt.checks
+    if item is None or transaction.finished(item, attempt) or is_known:
+        return
+    if not state.workflow.every_step[item.step].is_container:
+        _check_idle(services, state, item, message)
         return
     found = _judge(services, state, item)
     log.info("check", run=message.run, attempt=str(attempt), number=message.number, found=type(found).__name__)
@@ -30,8 +34,18 @@ def check_step(services: Services, message: StepCheck) -> None:
         outcomes.accept(services, item, _outcome(services, state, item, found))
         return
     if isinstance(found, NotLaunched):
-        transaction.send(services, transaction.request(services, state, item.step, item.item))
+        transaction.send(services, requests.request(services, state, item.step, item.item))
     _look_again(services, state, item, message, found)
+
+
+def _check_idle(services: Services, state: State, item: Item, message: StepCheck) -> None:
+    found = idle.judge(services, state, item)
+    log.info("check", run=message.run, attempt=str(item.attempt_id), number=message.number, found=type(found).__name__)
+    if isinstance(found, Outcome):
+        outcomes.accept(services, item, found)
+    elif message.number != LOOK_NOW:
+        event = Checked(attempt=item.attempt_id, number=message.number, started_at=found.started_at, is_deployed=found.is_deployed)
+        _arm(services, state, item, event, found.delay)
 
 
 def _judge(services: Services, state: State, item: Item) -> verdict.Verdict:
@@ -47,10 +61,10 @@ def _judge(services: Services, state: State, item: Item) -> verdict.Verdict:
 
 
 def _limits(state: State, item: Item) -> Limits:
-    step = state.workflow.steps[item.step]
+    step = state.workflow.every_step[item.step]
     silence = state.workflow.heartbeat(step)
     return Limits(
-        timeout=durations.seconds(state.workflow.timeout(step)),
+        timeout=durations.seconds(state.workflow.step_timeout(step)),
         silence=durations.seconds(silence) if silence else None,
         reads_log=step.outputs_from == "log",
     )
@@ -77,13 +91,13 @@ def _observe(services: Services, item: Item) -> Observation:
     group = services.arm.group(name)
     if group is None and is_started:
         deployment = services.arm.deployment(name)
-    has_ended = verdict.has_ended(item.attempt, group)
-    return Observation(deployment=deployment, group=group, log=_log(services, name) if has_ended else None)
+    ended = verdict.ended(item.attempt, group)
+    return Observation(deployment=deployment, group=group, log=_log(services, name, ended) if ended else None)
 
 
-def _log(services: Services, name: str) -> str | None:
+def _log(services: Services, name: str, container: str) -> str | None:
     try:
-        return services.arm.logs(name, name)
+        return services.arm.logs(name, container)
     except (Terminal, Retryable) as trouble:
         log.warning("log-unreadable", attempt=name, why=str(trouble))
         return None
@@ -95,17 +109,23 @@ def _look_again(services: Services, state: State, item: Item, message: StepCheck
     now, limits = services.now(), _limits(state, item)
     seen = engine.decide(state, event, now, services.settings.policy).items[(item.step, item.item)]
     delay = engine.check_delay(seen, message.number + 1, limits.timeout, limits.silence, now, services.settings.policy)
-    delay = max(delay, what.after)
+    _arm(services, state, item, event, max(delay, what.after))
+
+
+def _arm(services: Services, state: State, item: Item, event: Checked, delay: float) -> None:
     # The next check is sent before this one is recorded: cut in between, this one comes again and sends it twice, and the number tells
     # the second from the first. The other way round it could be lost.
-    transaction.perform(services, state, events.Check(item.attempt_id, message.number + 1, delay))
+    transaction.perform(services, state, events.Check(item.attempt_id, event.number + 1, delay))
     transaction.change(services, item.run, (item.step, item.item), replace(event, delay=delay))
 
 
 def _outcome(services: Services, state: State, item: Item, found: Succeeded | Failed) -> Outcome:
     if isinstance(found, Failed):
-        return Outcome(status="timed_out" if found.timed_out else "failed", at=services.now(), source="check", error=found.error)
+        hide = secrets.masker(services, state.workflow, state.run, item, item.attempt.number)
+        error = secrets.masked(found.error, hide)
+        return Outcome(status="timed_out" if found.timed_out else "failed", at=services.now(), source="check", error=error)
     try:
         return outcomes.succeeded(services, state, item.attempt_id, found.outputs, "check")
     except Rejected as wrong:
-        return outcomes.bad_outputs(services, wrong, "check", log=found.log, exit_code=found.exit_code)
+        hide = secrets.masker(services, state.workflow, state.run, item, item.attempt.number)
+        return outcomes.bad_outputs(services, wrong, "check", log=tuple(map(hide, found.log)), exit_code=found.exit_code)

@@ -1,4 +1,7 @@
-"""clean_up (queue loadme-cleanup): saves an attempt's log, then deletes its container group and its deployment's record."""
+"""clean_up (queue loadme-cleanup): saves an attempt's log, then deletes its container group and its deployment's record.
+
+Of an attempt that is another run, that run is cancelled unless it is over, and waited for.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from loadme.core.arm import Group
 from loadme.core.events import Cleaned, CleanUp, CleanupTried
 from loadme.core.messages import StepCleanup, attempt_of
 from loadme.core.policies import LOG_PATIENCE, LOG_WAIT
-from loadme.core.state import QUOTA, Attempt, Outcome
+from loadme.core.state import QUOTA, Attempt, Outcome, Run
 from loadme.errors import LoadmeError, Retryable, Terminal
-from loadme.handlers import archive, close, quota
+from loadme.handlers import archive, children, close, quota
 from loadme.services import Services
 
 Found = Literal["busy", "deleted", "gone"]
@@ -37,11 +40,11 @@ def clean_up(services: Services, message: StepCleanup) -> None:
         close.close_if_over(services, loaded.state.run)
         return
     of, outcome = found
-    result, pause = _tried(services, of, outcome)
+    result, pause = _tried(services, loaded.state.run, of, outcome)
     policy, number = services.settings.policy, message.number + 1
     is_seen = result == "deleted"
     wait = policy.fence_left(replace(of, is_seen=of.is_seen or is_seen), services.now())
-    if result == "gone":
+    if result == "gone" and not of.child:
         # Its place is free as soon as its group is gone; its slot among the creates, if it never came to use it.
         quota.give_back(services, of.location, of.group, of.slot if of.waiting == QUOTA else None)
     if result != "gone" or wait > 0:
@@ -56,9 +59,11 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     close.close_if_over(services, after.run)
 
 
-def _tried(services: Services, attempt: Attempt, outcome: Outcome | None) -> tuple[Found, float]:
+def _tried(services: Services, run: Run, attempt: Attempt, outcome: Outcome | None) -> tuple[Found, float]:
     """What a pass found, and the seconds that it was asked to wait."""
     try:
+        if attempt.child:
+            return ("gone" if children.clean_up(services, run, attempt) else "busy"), 0.0
         return _pass(services, attempt, outcome)
     except Retryable as trouble:
         log.info("cleanup-later", attempt=attempt.group, why=str(trouble))
@@ -75,7 +80,7 @@ def _pass(services: Services, attempt: Attempt, outcome: Outcome | None) -> tupl
     deployment = services.arm.deployment(name)
     group = services.arm.group(name)
     if group is not None:
-        is_saved = _save_log(services, name)
+        is_saved = _save_logs(services, group)
         if _may_still_write(services, attempt, outcome, group) or (not is_saved and _may_wait(services, outcome)):
             return "busy", 0.0
         pause = quota.delete_delay(services, attempt.location, name)
@@ -90,11 +95,11 @@ def _pass(services: Services, attempt: Attempt, outcome: Outcome | None) -> tupl
     return ("gone" if group is None else "deleted"), 0.0
 
 
-def _save_log(services: Services, name: str) -> bool:
+def _save_logs(services: Services, group: Group) -> bool:
     try:
-        archive.save(services, name)
+        archive.save_all(services, group)
     except LoadmeError as trouble:
-        log.warning("log-not-saved", attempt=name, why=str(trouble))
+        log.warning("log-not-saved", attempt=group.name, why=str(trouble))
         return False
     return True
 

@@ -17,7 +17,7 @@ def close_if_over(services: Services, run: Run) -> bool:
     That it is closed is recorded in the run before its row goes, each time, and the row goes only if nobody has written it since: a resume
     writes the row between reading and changing the run, and so one of the two always finds out about the other.
     """
-    if run.status == "running" or not run.announced or run.purged_at is not None or store.has_open_items(services.tables, run.id):
+    if not run.is_over or not run.announced or run.purged_at is not None or store.has_open_items(services.tables, run.id):
         return False
     row = services.tables.read(store.OPEN, run.id)
     if row is None and run.closed:

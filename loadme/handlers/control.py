@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from loadme import claims, log, store, transaction
-from loadme.core import contract, retries, runs
+from loadme.core import context, retries, runs
 from loadme.core.engine import State
 from loadme.core.events import Cancel, Resume, RunEvent
-from loadme.core.state import Run, Value
+from loadme.core.state import Item, Run, Value
 from loadme.definitions import variables
 from loadme.definitions.definition import Workflow
 from loadme.definitions.problems import nearest
 from loadme.errors import LoadmeError, Rejected
+from loadme.handlers import groups
 from loadme.handlers.queries import find_run
 from loadme.handlers.start import open_row
 from loadme.services import Services
 
 REASON_LIMIT = 500
-CANCEL_KEYS, RESUME_KEYS = ("reason",), ("from", "variables")
+CANCEL_KEYS, RESUME_KEYS = ("reason", "force"), ("from", "variables")
 
 
 def cancel(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
-    """The run, in which nothing more is launched; what was launched is deleted. Cancelled again it is as it was.
+    """The run, in which nothing more is launched but its steps of `finally`; what was launched is deleted. Cancelled again it is as it was.
 
-    Raises Rejected: 404, 400 for a body that is not `{"reason": "..."}`, 409 if the run is over.
+    With `force` the steps of `finally` stop as well.
+    Raises Rejected: 404, 400 for a body that is not `{"reason": "...", "force": true}`, 409 if there is nothing left to cancel.
     """
+    event = _cancel(given)
+    run = find_run(services, run_id)
+    if run.is_over:
+        raise _too_late(f"is {run.status} already: there is nothing to cancel", run)
+    after = transaction.change_run(services, run.id, event)
+    if after.run.cancel is None:
+        only = 'has only its steps of `finally` left, which run all the same: {"force": true} stops them'
+        raise _too_late(f"has {after.run.status} just now: there is nothing to cancel" if after.run.is_over else only, run)
+    log.info("cancel", run=run.id, force=event.force)
+    return set_going(services, after)
+
+
+def _cancel(given: Mapping[str, Any]) -> Cancel:
     _only(given, CANCEL_KEYS)
-    reason = given.get("reason", "")
+    reason, force = given.get("reason", ""), given.get("force", False)
     if not isinstance(reason, str) or len(reason) > REASON_LIMIT:
         raise _wrong("reason", f"must be a text of at most {REASON_LIMIT} characters")
-    run = find_run(services, run_id)
-    if run.status != "running":
-        raise Rejected(409, "The run is over", f"the run {run.id} is {run.status} already: there is nothing to cancel")
-    after = transaction.change_run(services, run.id, Cancel(reason=reason))
-    if after.run.cancel is None:
-        raise Rejected(409, "The run is over", f"the run {run.id} has {after.run.status} just now: there is nothing to cancel")
-    log.info("cancel", run=run.id)
-    _set_going(services, after)
-    return after.run
+    if not isinstance(force, bool):
+        raise _wrong("force", "must be true or false")
+    return Cancel(reason=reason, force=force)
+
+
+def _too_late(why: str, run: Run) -> Rejected:
+    return Rejected(409, "The run is over", f"the run {run.id} {why}")
 
 
 def resume(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
@@ -52,8 +66,8 @@ def resume(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
     run = find_run(services, run_id)
     workflow = services.definitions.get(run.definition)
     start = _start(run, given.get("from"))
-    if run.status == "running":
-        raise Rejected(409, "The run is not over", f"the run {run.id} is running: cancel it first, or wait until it is over")
+    if not run.is_over:
+        raise Rejected(409, "The run is not over", f"the run {run.id} is {run.status}: cancel it first, or wait until it is over")
     if not run.announced:
         detail = f"the end of the run {run.id} is being told just now: try again in a few seconds"
         raise Rejected(503, "In a moment", detail, headers={"Retry-After": "2"})
@@ -64,16 +78,21 @@ def resume(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
     after = _resumed(services, run, event)
     _check_resumed(services, run, event, after.run)
     log.info("resume", run=run.id, start=start, generation=after.run.generation)
-    _set_going(services, after)
-    return after.run
+    return set_going(services, after)
 
 
 def _check_numbers(services: Services, run: Run) -> None:
     """An attempt id has three digits for the number."""
-    worn = [one.item for one in store.read_items(services.tables, run.id) if one.item.attempt.number > retries.MOST_ATTEMPTS]
+    worn = [item for item in _items(services, run) if item.attempt.number > retries.MOST_ATTEMPTS]
     if worn:
         detail = f"the step {worn[0].step} has had {worn[0].attempt.number} attempts, and a run can have no more: start a new run"
         raise Rejected(409, "Too many attempts", detail)
+
+
+def _items(services: Services, run: Run) -> Iterator[Item]:
+    maps = [name for name, step in run.steps.items() if step.map is not None]
+    yield from (one.item for one in store.read_single_items(services.tables, run, maps))
+    yield from (one.item for name in maps for one in store.all_items_of(services.tables, run.id, name))
 
 
 def _check_resumed(services: Services, before: Run, event: Resume, after: Run) -> None:
@@ -91,13 +110,21 @@ def _resumed(services: Services, run: Run, event: RunEvent) -> State:
     return transaction.change_run(services, run.id, event, lambda: services.tables.write([open_row(run.id, services.now() + due)]))
 
 
-def _set_going(services: Services, state: State) -> None:
+def set_going(services: Services, state: State) -> Run:
+    """What is due of the run is done; the run as it is then."""
     try:
         services.tables.write([store.listing_row(state.run)])
-        transaction.perform_due(services, state, *state.run.steps)
+        if state.run.status == "queued":
+            return groups.join(services, state.run)
+        if state.run.cancel is None:
+            since = dict.fromkeys(state.run.steps, 0)
+            transaction.perform_due(services, dataclasses.replace(state, asked=tuple(state.run.steps), since=since))
+        else:
+            transaction.perform_due(services, transaction.whole(services, state.run.id))
     except LoadmeError as trouble:
         # What was asked for is stored, so the caller is told so; the patrol does what could not be done.
         log.error("control-not-sent", run=state.run.id, why=str(trouble))
+    return state.run
 
 
 def _start(run: Run, given: object) -> str:
@@ -116,7 +143,7 @@ def _variables(services: Services, workflow: Workflow, run: Run, given: object) 
     if not isinstance(given, Mapping):
         raise _wrong("variables", "must be an object of variables")
     before = claims.read(services.blobs, run.variables)
-    seen = contract.run_context(run.id, run.workflow, run.created_at, run.scheduled_at)
+    seen = context.run_context(run.id, run.workflow, run.created_at, run.scheduled_at)
     accepted = variables.accept(workflow, {**before, **given}, {}, seen)
     return claims.keep(services.blobs, f"runs/{run.id}/variables", accepted, claims.IN_MESSAGE)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from loadme import transaction
 from loadme.core import engine
 from loadme.core.engine import State
-from loadme.core.events import Decline, Report
+from loadme.core.events import Collected, Decline, Expand, Report
 from loadme.core.messages import Message, StepCheck, StepRequest, attempt_of
 from loadme.core.state import SHORT, Error, Item, Outcome
 from loadme.errors import Absent, Terminal
@@ -27,6 +27,8 @@ def fail(services: Services, message: StepRequest | StepCheck, error: Error) -> 
 
     An item that waits for its next attempt keeps the outcome that it has, and is not tried again.
     """
+    if isinstance(message, StepRequest) and message.part != "item":
+        return _fail_all(services, message, error)
     state = transaction.load(services, message.run, (message.step, message.item)).state
     outcome = Outcome(status="failed", at=services.now(), source="launch", error=error)
     event = _event(state, message, outcome)
@@ -35,6 +37,14 @@ def fail(services: Services, message: StepRequest | StepCheck, error: Error) -> 
     after, is_changed = transaction.change(services, message.run, (message.step, message.item), event)
     transaction.perform_due(services, after)
     return is_changed
+
+
+def _fail_all(services: Services, message: StepRequest, error: Error) -> bool:
+    """The items of a `for_each` step cannot be worked out, or what they gave back cannot be gathered: the step fails."""
+    before = transaction.load(services, message.run).state.run
+    kind = Expand if message.part == "expand" else Collected
+    after = transaction.advance_run(services, message.run, kind(step=message.step, generation=message.generation, error=error)).run
+    return after.steps[message.step] != before.steps[message.step]
 
 
 def _event(state: State, message: StepRequest | StepCheck, outcome: Outcome) -> Decline | Report | None:

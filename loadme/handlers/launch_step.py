@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from loadme import claims, log, transaction
-from loadme.core import contract, engine, loglines, retries, runs, verdict
+from msgspec import structs
+
+from loadme import claims, log, requests, transaction
+from loadme.core import beside, context, contract, engine, lanes, loglines, refusals, retries, runs
 from loadme.core.arm import ArmError, RegistryCredentials
-from loadme.core.contract import Context
+from loadme.core.context import Context
 from loadme.core.engine import ItemKey, State
 from loadme.core.events import Decline, Deployed, Launch, Release, Report
 from loadme.core.messages import StepRequest
 from loadme.core.quota import Wait
-from loadme.core.state import QUOTA, SHORT, Error, Item, Outcome
+from loadme.core.state import QUOTA, SHORT, Error, Item, Outcome, Run
 from loadme.definitions import durations
 from loadme.errors import Absent, Conflict, ExpressionFailed, LoadmeError, Retryable, Terminal, Throttled, Unavailable
-from loadme.handlers import outcomes, quota
+from loadme.handlers import collect, expand, idle, outcomes, quota, secrets
+from loadme.handlers.secrets import SecretRefused
 from loadme.services import Services
 from loadme.transaction import Loaded
 
@@ -34,12 +37,18 @@ def launch_step(services: Services, message: StepRequest) -> None:
     anew, and then ARM is asked first: a repeated PUT of a finished deployment would run the work again. A request that comes before the
     last attempt's container group is gone waits for that.
     """
+    if message.part != "item":
+        (expand.expand if message.part == "expand" else collect.collect)(services, message)
+        return
     key = (message.step, message.item)
     loaded = transaction.load(services, message.run, key)
     before = loaded.state.items.get(key)
     if message.generation != loaded.state.run.steps[message.step].generation:
         return
-    if runs.is_stopped(loaded.state.run) or (before is not None and before.generation != message.generation and not before.is_over):
+    if engine.is_kept(loaded.state, key):
+        expand.keep(services, loaded.state, key)
+        return
+    if engine.must_end(loaded.state, key, services.now(), services.settings.policy):
         _stop(services, loaded.state, message)
         return
     _wait_for_the_last_one(services, before, message)
@@ -83,10 +92,9 @@ def _wait_for_the_last_one(services: Services, item: Item | None, message: StepR
 
 
 def _stop(services: Services, state: State, message: StepRequest) -> None:
-    """The run is to stop, or is over, or was resumed without the item: what was not launched is not, and what was is given up."""
-    why = state.run.cancel.reason if state.run.cancel else ""
-    error = Error(kind="cancelled", message="the run was cancelled" + (f": {why}" if why else ""))
-    outcome = Outcome(status="cancelled", at=services.now(), source="cancel", error=error)
+    """The run is to stop, or is over, or was resumed without the item, or too many other items failed: what was not launched is not, and
+    what was is given up."""
+    outcome = Outcome(status="cancelled", at=services.now(), source="cancel", error=_why_it_stops(state.run, message.step))
     item = state.items.get((message.step, message.item))
     item = item if item is not None and (not item.is_over or item.generation == message.generation) else None
     event: Decline | Report
@@ -96,8 +104,15 @@ def _stop(services: Services, state: State, message: StepRequest) -> None:
         event = Report(attempt=item.attempt_id, outcome=outcome)
     after, _ = transaction.change(services, message.run, (message.step, message.item), event)
     transaction.perform_due(services, after)
-    if not runs.is_stopped(after.run):
+    if not lanes.is_closing(after.run, message.step):
         raise Retryable(f"the attempt of {message.step} from before the resume is being given up", after=2.0)
+
+
+def _why_it_stops(run: Run, step: str) -> Error:
+    if not runs.is_stopped(run, step) and lanes.is_closing(run, step):
+        return Error(kind="cancelled", message="more items of the step failed than it tolerates")
+    why = run.cancel.reason if run.cancel else ""
+    return Error(kind="cancelled", message="the run was cancelled" + (f": {why}" if why else ""))
 
 
 def _is_unheard(services: Services, item: Item) -> bool:
@@ -130,25 +145,31 @@ def _seen(services: Services, state: State, message: StepRequest) -> Context:
     # What is stored with the item, once there is one: a request that is built twice must be the same.
     item = engine.current(state, message.step, message.item)
     given = claims.read(services.blobs, item.variables if item else message.variables)
-    read = contract.steps_read(state.workflow, message.step)
-    return contract.context(state.run, given, transaction.outputs_of(services, state, read))
+    read = context.steps_read(state.workflow, message.step, of_item=True)
+    seen = context.context(state.run, given, requests.outputs_of(services, state, read))
+    expansion = state.run.steps[message.step].map
+    return seen if expansion is None else context.with_item(seen, message.item, expand.value(services, expansion, message.item))
 
 
 def _event(services: Services, state: State, message: StepRequest, seen: Context, claim: str) -> Launch | Decline:
-    step = state.workflow.steps[message.step]
+    step = state.workflow.every_step[message.step]
     item = engine.current(state, message.step, message.item)
+    spent, wanted = item.spent if item else {}, state.workflow.priority(step)
     launch = Launch(
         step=message.step,
         item=message.item,
         variables=message.variables,
-        timeout=durations.seconds(state.workflow.timeout(step)),
+        timeout=durations.seconds(state.workflow.step_timeout(step)),
         claim=claim,
-        location=retries.place(item.spent if item else {}, state.workflow.locations(step)) or services.settings.location,
+        location=retries.place(spent, state.workflow.locations(step), wanted) or services.settings.location,
+        priority="spot" if retries.priority(spent, wanted) == "spot" else "",
     )
     if item is not None:
-        return launch
+        return launch if step.is_container else idle.asked(step, launch, seen, services.now())
     try:
-        if contract.is_wanted(step, seen):
+        if step.for_each is not None or context.is_wanted(step, seen):
+            if not step.is_container:
+                return idle.asked(step, launch, seen, services.now())
             contract.asked(state.workflow, step, seen)
             return launch
         outcome = Outcome(status="skipped", at=services.now(), source="launch")
@@ -160,14 +181,19 @@ def _event(services: Services, state: State, message: StepRequest, seen: Context
 
 def _deploy(services: Services, loaded: Loaded, item: Item, seen: Context, is_first: bool) -> None:
     try:
-        if is_first or services.arm.deployment(item.attempt.group) is None:
-            cores = loaded.state.workflow.cpu(loaded.state.workflow.steps[item.step])
+        if not loaded.state.workflow.every_step[item.step].is_container:
+            idle.begin(services, loaded.state, item, seen)
+        elif is_first or services.arm.deployment(item.attempt.group) is None:
+            cores = loaded.state.workflow.group_cpu(loaded.state.workflow.every_step[item.step])
             turn = quota.take(services, item.attempt.location, item.attempt.group, cores, item.attempt.slot)
             if isinstance(turn, Wait):
                 _queue_up(services, item, turn)
                 return
             _put(services, loaded.state, item, seen)
         _deployed(services, loaded, item)
+    except SecretRefused as refused:
+        log.warning("secret-refused", run=item.run, attempt=item.attempt.group, why=str(refused))
+        outcomes.accept(services, item, Outcome(status="failed", at=services.now(), source="launch", error=refused.error))
     except (Terminal, Absent) as refused:
         code = refused.code if isinstance(refused, Terminal) else "NotFound"
         _fail(services, item, code or "Refused", refused)
@@ -189,10 +215,16 @@ def _deployed(services: Services, loaded: Loaded, item: Item) -> None:
 
 
 def _put(services: Services, state: State, item: Item, seen: Context) -> None:
-    settings, step = services.settings, state.workflow.steps[item.step]
+    settings, step = services.settings, state.workflow.every_step[item.step]
     spec = contract.template_spec(settings, state.workflow, step)
     wanted = contract.asked(state.workflow, step, seen)
-    request = contract.group_request(settings, state.workflow, state.run, item, seen["variables"], wanted)
+    others = {kind: secrets.beside(services, state.run, getattr(wanted, kind)) for kind in ("init", "sidecars")}
+    wanted = structs.replace(wanted, **others)
+    held = contract.secrets_of(settings, state.workflow, state.run, step, seen["variables"], wanted)
+    secret = secrets.environment(services, held)
+    request = contract.group_request(settings, state.workflow, state.run, item, seen["variables"], wanted, secret)
+    if step.volumes:
+        request = structs.replace(request, volume_secrets=beside.volume_secrets(step.volumes, secrets.reader(services)))
     declared = services.templates.get(spec, services.arm.template_parameters)
 
     def credentials(registry: str) -> RegistryCredentials:
@@ -205,7 +237,7 @@ def _put(services: Services, state: State, item: Item, seen: Context) -> None:
 
 def _refused_for_now(services: Services, item: Item, trouble: Retryable) -> None:
     """What ARM did not do: a quota that is used up is waited for, other trouble of its own is the attempt's end, an outage passes."""
-    kind = verdict.KINDS.get(trouble.code, "")
+    kind = refusals.KINDS.get(trouble.code, "")
     if kind == "quota":
         quota.hold(services, item.attempt.location, trouble.after)
         why, after = QUOTA, max(trouble.after, _pause(item))
@@ -249,5 +281,5 @@ def _release(services: Services, item: Item, release: Release) -> None:
 def _fail(services: Services, item: Item, code: str, refused: Exception, unknown: str = "") -> None:
     """The container group cannot be deployed as it is asked for: the attempt fails now, with ARM's own words."""
     log.warning("deploy-refused", run=item.run, attempt=item.attempt.group, code=code)
-    error = verdict.deployment_failure(ArmError(code=code, message=str(refused), details=()), unknown)
+    error = refusals.deployment_failure(ArmError(code=code, message=str(refused), details=()), unknown)
     outcomes.accept(services, item, Outcome(status="failed", at=services.now(), source="launch", error=error))

@@ -11,28 +11,32 @@ from loadme.core.ids import AttemptId
 from loadme.core.state import Error, Item, Outcome
 from loadme.definitions import variables
 from loadme.errors import Rejected
-from loadme.handlers import quota
+from loadme.handlers import quota, secrets
 from loadme.services import Services
 
+Source = Literal["callback", "check", "signal", "run", "timer"]
 QUOTA_PAUSE = 60.0
 """Seconds for which nothing is launched in a region that has just said that its quota is used up."""
 
 
-def succeeded(
-    services: Services, state: State, attempt: AttemptId, given: Mapping[str, Any], source: Literal["callback", "check"]
-) -> Outcome:
-    """Success with these outputs, kept. Raises Rejected, naming every output that is not what the step declares."""
-    step = state.workflow.steps[attempt.step]
+def succeeded(services: Services, state: State, attempt: AttemptId, given: Mapping[str, Any], source: Source) -> Outcome:
+    """Success with these outputs, kept; the values of secrets in the app's vault. Raises Rejected, naming every output that is wrong."""
+    step = state.workflow.every_step[attempt.step]
+    if source == "check":
+        secrets.check_unlogged(step, given)
+    if source == "run":
+        given = secrets.taken(services, state.items[attempt.step, attempt.item].attempt.child, step, given)
     from_log = source == "check" and step.outputs_from == "log"
-    outputs = variables.declared_outputs(step, given, services.settings.variable_prefix, only_declared=from_log)
+    declared = variables.declared_outputs(step, given, services.settings.variable_prefix, only_declared=from_log)
+    outputs = secrets.hidden(services, step, attempt, declared)
     name = f"runs/{attempt.run}/{attempt.step}-{attempt.item}-{attempt.attempt}-outputs"
-    kept = claims.keep(services.blobs, name, outputs, claims.room(state.workflow))
+    # An item's outputs are in its own row, and not in the run's.
+    room = claims.room(state.workflow) if step.for_each is None else claims.MOST_OUTPUTS
+    kept = claims.keep(services.blobs, name, outputs, room)
     return Outcome(status="succeeded", at=services.now(), source=source, outputs=kept)
 
 
-def bad_outputs(
-    services: Services, wrong: Rejected, source: Literal["callback", "check"], log: tuple[str, ...] = (), exit_code: int | None = None
-) -> Outcome:
+def bad_outputs(services: Services, wrong: Rejected, source: Source, log: tuple[str, ...] = (), exit_code: int | None = None) -> Outcome:
     """Failure, because the outputs are not what the step declares."""
     details = tuple(f"{error.get('field', '')}: {error.get('message', '')}" for error in wrong.errors)
     hint = "make the container's outputs and the step's `outputs` agree"
@@ -43,6 +47,6 @@ def bad_outputs(
 def accept(services: Services, item: Item, outcome: Outcome) -> None:
     """Stores the outcome, unless there is one already, and does what follows from it. A quota that is used up stops other launches too."""
     after, accepted = transaction.report(services, item.attempt_id, outcome)
-    if accepted and outcome.error is not None and outcome.error.kind == "quota":
+    if accepted and outcome.error is not None and outcome.error.kind == "quota" and item.attempt.group:
         quota.hold(services, item.attempt.location, QUOTA_PAUSE)
     transaction.perform_due(services, after)

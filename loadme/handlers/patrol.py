@@ -13,10 +13,12 @@ import msgspec
 
 from loadme import log, store, transaction
 from loadme.azure.storage.tables import ANY, Row
-from loadme.core.engine import State
+from loadme.core import runs
+from loadme.core.events import TimeOut
 from loadme.core.ids import newest_first
+from loadme.core.state import Run
 from loadme.errors import Conflict, LoadmeError, RunAbsent
-from loadme.handlers import poison, purge, sweep
+from loadme.handlers import groups, poison, purge, schedules, sweep
 from loadme.handlers.close import close_if_over
 from loadme.handlers.start import open_row
 from loadme.services import Services
@@ -34,6 +36,7 @@ MARK = "mark"
 def patrol(services: Services) -> Counter[str]:
     """What was found, counted. Safe to run twice at once: who moves a due time first does what is due then."""
     found = Counter[str]()
+    _chore("schedules", found, lambda: found.update(scheduled=schedules.look_at_all(services, _end(services))))
     _chore("runs", found, lambda: _look_after_all(services, found, _end(services)))
     _chore("poison", found, lambda: found.update(poison=poison.drain(services)))
     _chore("sweep", found, lambda: found.update(sweep.sweep(services, _end(services))))
@@ -119,12 +122,16 @@ class _Open(msgspec.Struct, frozen=True):
 def _look_after(services: Services, run: str, look: _Look) -> int:
     """How much of the run had to be sent again."""
     try:
-        if store.read_run(services.tables, run).run.purged_at is not None:
+        stored = store.read_run(services.tables, run).run
+        if stored.purged_at is not None:
             purge.go_on(services, run)
             return 0
-        state = _whole(services, run)
+        _keep_time(services, stored, look)
+        state = transaction.whole(services, run)
         services.tables.write([store.listing_row(state.run)])
-        return 0 if close_if_over(services, state.run) else transaction.perform_due(services, state, *state.run.steps)
+        if state.run.status == "queued":
+            groups.join(services, state.run)
+        return 0 if close_if_over(services, state.run) else transaction.perform_due(services, state)
     except RunAbsent:
         # Its start was cut before the run was stored, or has not come so far: at the second look whoever began it is dead, and nobody was
         # told that it was accepted. Unless it is being started again just now.
@@ -140,11 +147,12 @@ def _look_after(services: Services, run: str, look: _Look) -> int:
     return 0
 
 
-def _whole(services: Services, run: str) -> State:
-    stored = store.read_run(services.tables, run).run
-    items = store.read_items(services.tables, run)
-    return State(
-        workflow=services.definitions.get(stored.definition),
-        run=stored,
-        items={(one.item.step, one.item.item): one.item for one in items},
-    )
+def _keep_time(services: Services, run: Run, look: _Look) -> None:
+    """Stops the run if its time is over; if it will be before the next look, that comes sooner."""
+    now, until = services.now(), runs.deadline(services.definitions.get(run.definition), run)
+    if until is not None and until <= now:
+        transaction.change_run(services, run.id, TimeOut())
+        log.info("run-timed-out", run=run.id)
+    elif until is not None and until < now + timedelta(seconds=services.settings.policy.patrol_period):
+        with suppress(Conflict):
+            services.tables.write([dataclasses.replace(open_row(run.id, until, is_seen=True), etag=look.etag)])

@@ -12,7 +12,7 @@ import msgspec
 
 from loadme import log, store, transaction
 from loadme.azure.storage.queues import Received
-from loadme.core import contract, engine
+from loadme.core import context, engine, lanes
 from loadme.core.engine import State
 from loadme.core.events import Announced, Apply, Fail
 from loadme.core.messages import Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, attempt_of
@@ -77,7 +77,7 @@ def _note(services: Services, one: Kept) -> str | None:
         run = store.read_run(services.tables, one.run).run
     except RunAbsent:
         return f"there is no run {one.run} any more: the message has no effect"
-    if run.status == "running":
+    if not run.is_over:
         return None
     return f"the run {run.id} is {run.status}: what has failed is tried again only by `loadme resume {run.id}`"
 
@@ -143,8 +143,9 @@ def _derive(services: Services, message: Message) -> None:
     if isinstance(message, Notify):
         transaction.send(services, message, AGAIN)
         return
-    state = transaction.load(services, message.run, (message.step, message.item)).state
-    if not transaction.perform_due(services, state, message.step):
+    is_item = not isinstance(message, StepRequest) or message.part == "item"
+    state = transaction.load(services, message.run, (message.step, message.item), with_lanes=True).state
+    if not is_item or not transaction.perform_due(services, state, message.step):
         transaction.send(services, message, AGAIN)
 
 
@@ -160,20 +161,33 @@ def _fail_run(services: Services, message: StepOutcome, error: Error) -> None:
         return
     transaction.change_run(services, message.run, Fail(error=error))
     # The outcome is applied to a run that is over: nothing follows from that, but cleanup and the run's end wait for it.
-    after, _ = transaction.change(services, message.run, (message.step, message.item), Apply(step=message.step, item=message.item))
-    items = {(one.item.step, one.item.item): one.item for one in store.read_items(services.tables, message.run)}
-    transaction.perform_due(services, State(workflow=after.workflow, run=after.run, items=items))
+    transaction.change(services, message.run, (message.step, message.item), Apply(step=message.step, item=message.item))
+    transaction.perform_due(services, transaction.whole(services, message.run))
 
 
 def _has_gone_on(services: Services, message: StepOutcome) -> bool:
     """Whether the outcome is in the run, and what waited for it is on its way."""
-    state = transaction.load(services, message.run, (message.step, message.item)).state
+    state = transaction.load(services, message.run, (message.step, message.item), with_lanes=True).state
     item = engine.current(state, message.step, message.item)
     if item is None or item.attempt_id != attempt_of(message):
         return True
+    after = transaction.whole(services, message.run)
     names = engine.dependants(state.workflow, message.step)
-    after = transaction.load(services, message.run, *((name, 0) for name in names)).state
-    return item.applied and all(after.run.steps[name].status != "started" or engine.current(after, name, 0) for name in names)
+    return item.applied and all(_is_on_its_way(after, name) for name in names) and _is_past(after, message)
+
+
+def _is_on_its_way(state: State, name: str) -> bool:
+    step = state.run.steps[name]
+    return step.status != "started" or step.map is not None or engine.current(state, name, 0) is not None
+
+
+def _is_past(state: State, message: StepOutcome) -> bool:
+    """Whether the lane of the item, if it is in one, has gone on to the next item or to its end."""
+    number = lanes.of_item(state.run, message.step, message.item)
+    if number is None or state.run.steps[message.step].status != "started":
+        return True
+    lane = lanes.current(state.run, state.lanes, message.step, number)
+    return lane.is_over or (lane.item != message.item and (message.step, lane.item) in state.items)
 
 
 def _error(stored: Kept) -> Error:
@@ -194,4 +208,4 @@ def _read(services: Services, name: str) -> Kept | None:
 
 def _shown(one: Kept) -> dict[str, Any]:
     shown = {name: getattr(one, name) for name in ("id", "queue", "run", "step", "why", "dequeued")}
-    return {**shown, "kept_at": contract.rfc3339(one.kept_at)}
+    return {**shown, "kept_at": context.rfc3339(one.kept_at)}

@@ -15,11 +15,12 @@ from loadme.core.events import Purge
 from loadme.core.ids import newest_first
 from loadme.core.state import Run
 from loadme.errors import Conflict, LoadmeError, Rejected, RunAbsent
+from loadme.handlers import secrets
 from loadme.handlers.queries import find_run
 from loadme.handlers.start import open_row
 from loadme.services import Services
 
-MOST = 500
+MOST = 5000
 """What one pass deletes; the rest is for the patrol."""
 
 BATCH = 100
@@ -86,8 +87,8 @@ def go_on(services: Services, run_id: str) -> bool:
 
 
 def _check_closed(run: Run) -> None:
-    if run.status == "running":
-        raise Rejected(409, "The run is not over", f"the run {run.id} is running: cancel it first, or wait until it is over")
+    if not run.is_over:
+        raise Rejected(409, "The run is not over", f"the run {run.id} is {run.status}: cancel it first, or wait until it is over")
     if not run.closed:
         detail = f"the run {run.id} is {run.status}, and its containers are being removed: try again in a minute"
         raise Rejected(409, "The run is being cleaned up", detail)
@@ -97,6 +98,9 @@ def _emptied(services: Services, run: str) -> bool:
     budget = _Budget(services)
     places = [(services.blobs, f"logs/lm-{run}-"), (services.blobs, f"runs/{run}/"), (services.files, f"{run}/")]
     kept = (services.blobs, f"{poison.PREFIX}{run}-")
+    # The secrets first: their names are among the blobs.
+    if not secrets.remove(services, run, budget.allows):
+        return False
     return all(_remove_blobs(*place, budget) for place in (*places, kept)) and _remove_items(services, run, budget)
 
 

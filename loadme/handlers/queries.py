@@ -5,25 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from loadme import claims, store
-from loadme.core import contract, ids, loglines, retries
-from loadme.core.ids import AttemptId
-from loadme.core.state import Attempt, Error, Item, Outcome, Run, StepState
+from loadme.core import context, ids, retries
+from loadme.core.state import Attempt, AttemptStatus, Error, Item, Run, RunStatus, StepState
 from loadme.definitions import graph, variables
 from loadme.definitions.definition import Workflow
-from loadme.errors import Absent, Rejected, Retryable
-from loadme.handlers import archive
+from loadme.errors import Absent, Rejected
+from loadme.handlers import files, groups, idle_shown, logs, paging, schedules, secrets, shown
 from loadme.services import Services
-
-PAGE = 50
-LARGEST_PAGE = 500
-DIGITS = 9
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -46,34 +41,51 @@ def find_run(services: Services, run: str) -> Run:
 
 
 def get_run(services: Services, run_id: str) -> dict[str, Any]:
-    """A run as the API shows it: status, variables, steps in topological order, outputs, error."""
+    """A run as the API shows it: status, variables, steps in topological order, outputs, error, how many files."""
     run = find_run(services, run_id)
-    return show_run(services, run, {one.item.step: one.item for one in store.read_items(services.tables, run.id)})
+    steps = services.definitions.get(run.definition).every_step
+    singles = store.read_single_items(services.tables, run, [name for name, step in steps.items() if step.for_each is not None])
+    return show_run(services, run, {one.item.step: one.item for one in singles}) | {"files": files.counted(services, run.id)}
 
 
 def show_run(services: Services, run: Run, items: Mapping[str, Item]) -> dict[str, Any]:
     """The run with these items of its steps."""
     workflow = services.definitions.get(run.definition)
-    outputs = {name: claims.read(services.blobs, run.steps[name].outputs) for name in graph.order(workflow)}
-    steps = [_step(run, workflow, name, outputs[name], items.get(name)) for name in outputs]
+    outputs = {name: _outputs(services, run, name) for name in graph.order(workflow)}
+    steps = [_step(services, run, workflow, name, outputs[name], items.get(name)) for name in outputs]
+    singles = (given or {} for name, given in outputs.items() if workflow.every_step[name].for_each is None)
     failed = run.error.step if run.error else None
     return {
         **_summary(run),
-        "scheduled_at": _time(run.scheduled_at),
-        "cancel": {"at": _time(run.cancel.at), "reason": run.cancel.reason} if run.cancel else None,
+        "scheduled_at": shown.time(run.scheduled_at),
+        "cancel": {"at": shown.time(run.cancel.at), "reason": run.cancel.reason, "kind": run.cancel.kind} if run.cancel else None,
+        "ending": {"status": run.ending.status, "at": shown.time(run.ending.at)} if run.ending else None,
         "resumes": run.generation,
+        "definition": run.definition,
+        "concurrency": groups.standing(services, run),
+        "parent": idle_shown.parent(run),
         "variables": claims.read(services.blobs, run.variables),
         "steps": steps,
-        "outputs": {name: value for given in outputs.values() for name, value in given.items()},
-        "error": next((step["error"] for step in steps if step["name"] == failed), None) if failed else _error(run.error),
-        "links": {"self": f"/api/runs/{run.id}", "workflow": f"/api/workflows/{run.workflow}"},
+        "outputs": {name: value for given in singles for name, value in given.items()},
+        "error": next((step["error"] for step in steps if step["name"] == failed), None) if failed else shown.error(run.error),
+        "links": {"self": f"/api/runs/{run.id}", "workflow": f"/api/workflows/{run.workflow}", "files": f"/api/runs/{run.id}/files"},
     }
+
+
+def _outputs(services: Services, run: Run, name: str) -> dict[str, Any] | None:
+    """The step's outputs: of a `for_each` step lists in the items' order, or None if they are too large to be shown with the run."""
+    kept = run.steps[name].outputs
+    if not context.is_gathered(run, name):
+        return claims.read(services.blobs, kept)
+    if kept is None:
+        return {}
+    return None if kept.inline is None else kept.inline.get("outputs", {})
 
 
 def list_runs(services: Services, query: Query) -> dict[str, Any]:
     """Newest first, a page at a time. Raises Rejected(400) for a query that cannot be understood."""
-    limit = _limit(query.limit)
-    where = {name: value for name, value in (("workflow", query.workflow), ("status", query.status)) if value}
+    limit = paging.limit(query.limit)
+    where = paging.status(query.status, get_args(RunStatus)) | ({"workflow": query.workflow} if query.workflow else {})
     first = query.continuation if ids.is_run_id(query.continuation) else ""
     if query.continuation and not first:
         raise Rejected(400, "Bad continuation", "`continuation` must be what the last page gave")
@@ -83,12 +95,24 @@ def list_runs(services: Services, query: Query) -> dict[str, Any]:
     return {"runs": found[:limit], "continuation": rows[limit].row if len(rows) > limit else None}
 
 
-def list_items(services: Services, run_id: str, step: str) -> dict[str, Any]:
-    """The items of a step and their attempts."""
+class ItemQuery(Struct, frozen=True, kw_only=True):
+    """Which items of a step are asked for: those with a `status`, `limit` of them, from where the last page ended."""
+
+    status: str = ""
+    limit: str = ""
+    continuation: str = ""
+
+
+def list_items(services: Services, run_id: str, step: str, wanted: ItemQuery = ItemQuery()) -> dict[str, Any]:  # noqa: B008 (frozen)
+    """A page of the items of a step that have begun, and their attempts. Raises Rejected: 404; 400 for a query that makes no sense."""
     run = find_run(services, run_id)
     _known_step(run, step)
-    found = store.read_item(services.tables, run.id, step, 0)
-    return {"items": [_item(found.item)] if found else [], "continuation": None}
+    limit, continuation = paging.limit(wanted.limit), wanted.continuation
+    first = paging.number(continuation, "continuation") if continuation else 0
+    where = paging.status(wanted.status, (*get_args(AttemptStatus), store.WAITING))
+    found = [one.item for one in store.read_items_of(services.tables, run.id, step, first, limit + 1, where)]
+    items = [shown.item(item, claims.read(services.blobs, item.outcome.outputs if item.outcome else None)) for item in found[:limit]]
+    return {"items": items, "continuation": str(found[limit].item) if len(found) > limit else None}
 
 
 class LogQuery(Struct, frozen=True, kw_only=True):
@@ -97,27 +121,41 @@ class LogQuery(Struct, frozen=True, kw_only=True):
     item: str = ""
     attempt: str = ""
     tail: str = ""
+    container: str = ""
 
 
 def read_log(services: Services, run_id: str, step: str, wanted: LogQuery = LogQuery()) -> str:  # noqa: B008 (frozen)
     """The log of an attempt: from ACI while there is a container, from the archive afterwards."""
     run = find_run(services, run_id)
     _known_step(run, step)
-    lines = _count(wanted.tail, "tail") if wanted.tail else None
-    found = store.read_item(services.tables, run.id, step, 0) if wanted.item in ("", "0") else None
+    lines = paging.number(wanted.tail, "tail") if wanted.tail else None
+    index = 0 if wanted.item in ("", "0") else paging.number(wanted.item, "item")
+    found = store.read_item(services.tables, run.id, step, index)
     if found is None:
-        status = run.steps[step].status
-        raise Rejected(404, "No log", f"the step {step!r} is {status}: no container was launched for it, so there is no log")
-    number = _count(wanted.attempt, "attempt") if wanted.attempt else _latest(found.item)
+        status, of = run.steps[step].status, f"its item {index}" if index else "it"
+        raise Rejected(404, "No log", f"the step {step!r} is {status}: no container was launched for {of}, so there is no log")
+    number = paging.number(wanted.attempt, "attempt") if wanted.attempt else _latest(found.item)
     known = found.item.numbered(number)
     if known is None or not known[0].group:
         launched = ", ".join(str(one.number) for one in found.item.attempts if one.group) or "none"
         raise Rejected(404, "No log", f"the step {step!r} has no container of attempt {number}; attempts with one: {launched}")
-    return _tail(_log_of(services, *known), lines)
+    text = logs.read(services, *known, _container(services, run, step, wanted.container))
+    hide = secrets.masker(services, services.definitions.get(run.definition), run, found.item, number)
+    return logs.tail(hide(text), lines)
+
+
+def _container(services: Services, run: Run, step: str, name: str) -> str:
+    """The name, if the step's group has such a container besides its own."""
+    known = services.definitions.get(run.definition).every_step[step]
+    others = (*known.init, *known.sidecars)
+    if name and name not in others:
+        has = f"besides its own it has {', '.join(others)}" if others else "it has none besides its own"
+        raise Rejected(404, "No log", f"the step {step!r} has no container {name[:63]!r}: {has}")
+    return name
 
 
 def _latest(item: Item) -> int:
-    return max((one.number for one in item.attempts if one.group), default=item.attempt.number)
+    return max((one.number for one in item.attempts if one.is_launched), default=item.attempt.number)
 
 
 def list_workflows(services: Services) -> dict[str, Any]:
@@ -143,12 +181,14 @@ def broken(services: Services) -> list[dict[str, Any]]:
 
 
 def health(services: Services, version: str) -> dict[str, Any]:
-    """`degraded` while a workflow file is broken: the others work."""
-    wrong = broken(services)
+    """`degraded` while a workflow file is broken, or one gives back secrets that the app cannot keep: the others work."""
+    wrong, unkept = broken(services), secrets.unkept(services)
     return {
-        "status": "degraded" if wrong else "ok",
+        "status": "degraded" if wrong or unkept else "ok",
         "version": version,
         "patrol": _last_patrol(services),
+        "schedules": schedules.health(services),
+        "secrets": unkept,
         "workflows": {"ok": sorted(services.catalogue.workflows), "broken": wrong},
     }
 
@@ -157,32 +197,6 @@ def _last_patrol(services: Services) -> Any:
     """When the patrol was last there and what it found, counted; None if it never was."""
     row = services.tables.read(store.PATROL, store.LAST)
     return msgspec.json.decode(row.body) if row else None
-
-
-def _log_of(services: Services, attempt: Attempt, outcome: Outcome | None) -> str:
-    name = attempt.group
-    live = _live_log(services, name) if outcome is None else None
-    text = live if live is not None else archive.read(services, name)
-    if text is None and outcome is not None and attempt.cleanup == "wanted":
-        # It has its outcome, but cleanup has not been there yet.
-        text = _live_log(services, name)
-    if text is None:
-        state = "the container has not written anything yet" if outcome is None else "it was launched, but Azure had no log of it to save"
-        raise Rejected(404, "No log", f"there is no log of {name}: {state}")
-    return loglines.masked(text)
-
-
-def _live_log(services: Services, name: str) -> str | None:
-    try:
-        return services.arm.logs(name, name)
-    except Retryable as trouble:
-        if trouble.code == "ContainerGroupTransitioning":  # it is being started: there is nothing to read yet
-            return None
-        raise
-
-
-def _tail(text: str, lines: int | None) -> str:
-    return text if lines is None else "".join(text.splitlines(keepends=True)[-lines:])
 
 
 def _known_step(run: Run, step: str) -> None:
@@ -195,29 +209,34 @@ def _summary(run: Run) -> dict[str, Any]:
         "id": run.id,
         "workflow": run.workflow,
         "status": run.status,
-        "created_at": _time(run.created_at),
-        "ended_at": _time(run.ended_at),
+        "created_at": shown.time(run.created_at),
+        "ended_at": shown.time(run.ended_at),
     }
 
 
-def _step(run: Run, workflow: Workflow, name: str, outputs: Mapping[str, Any], item: Item | None) -> dict[str, Any]:
+def _step(services: Services, run: Run, workflow: Workflow, name: str, outputs: dict[str, Any] | None, item: Item | None) -> dict[str, Any]:
     step: StepState = run.steps[name]
     current = item if item and item.generation == step.generation else None
     is_open = current is not None and step.status == "started"
     attempt = current.attempt if current else None
+    lanes = [one.lane for one in store.read_lanes(services.tables, run.id, name)] if step.map and step.status == "started" else []
     return {
         "name": name,
         "status": _status(step, current),
-        "needs": list(workflow.steps[name].needs),
-        "started_at": _time(step.started_at),
-        "ended_at": _time(step.ended_at),
-        "max_attempts": workflow.retry(workflow.steps[name]).attempts,
-        "attempts": _latest(item) if item and any(one.group for one in item.attempts) else 0,
+        "finally": name in workflow.last,
+        "needs": list(workflow.every_step[name].needs),
+        "started_at": shown.time(step.started_at),
+        "ended_at": shown.time(step.ended_at),
+        "max_attempts": workflow.retry(workflow.every_step[name]).attempts,
+        "attempts": _latest(item) if item and any(one.is_launched for one in item.attempts) else 0,
         "outputs": outputs,
-        "error": _error(_whole_error(step, current, name)),
+        "items": shown.counts(step, lanes),
+        "error": shown.error(_whole_error(step, current, name)),
+        "handled": step.handled or None,
         "waiting": _waiting(attempt) if attempt and is_open else _resuming(step, item),
-        "retry": _retry(current, workflow.locations(workflow.steps[name])) if current and is_open else None,
+        "retry": _retry(current, workflow, name) if current and is_open else None,
         "progress": msgspec.to_builtins(attempt.progress) if attempt and attempt.progress else None,
+        **idle_shown.idle(run, name, workflow.every_step[name], current),
         "logs": f"/api/runs/{run.id}/steps/{name}/logs",
     }
 
@@ -231,14 +250,16 @@ def _resuming(step: StepState, item: Item | None) -> dict[str, Any] | None:
 def _waiting(attempt: Attempt) -> dict[str, Any] | None:
     if not attempt.waiting:
         return None
-    return {"why": attempt.waiting, "until": _time(attempt.due_at), "estimate": _time(attempt.estimate)}
+    return {"why": attempt.waiting, "until": shown.time(attempt.due_at), "estimate": shown.time(attempt.estimate)}
 
 
-def _retry(item: Item, locations: tuple[str, ...]) -> dict[str, Any] | None:
+def _retry(item: Item, workflow: Workflow, name: str) -> dict[str, Any] | None:
     if item.retry is None:
         return None
-    place = retries.place(item.spent, locations) or None
-    return {"at": _time(item.retry.at), "attempt": item.attempt.number + 1, "why": item.retry.why, "location": place}
+    step = workflow.every_step[name]
+    locations, priority = workflow.locations(step), workflow.priority(step)
+    place = retries.place(item.spent, locations, priority) or None
+    return {"at": shown.time(item.retry.at), "attempt": item.attempt.number + 1, "why": item.retry.why, "location": place}
 
 
 def _whole_error(step: StepState, item: Item | None, name: str) -> Error | None:
@@ -250,47 +271,9 @@ def _whole_error(step: StepState, item: Item | None, name: str) -> Error | None:
 def _status(step: StepState, item: Item | None) -> str:
     if step.status != "started":
         return step.status
-    return "running" if item and item.attempt.group else "pending"
-
-
-def _item(item: Item) -> dict[str, Any]:
-    tried = [*((one.attempt, one.outcome) for one in item.past), (item.attempt, item.outcome)]
-    status = "waiting" if item.retry else item.attempt.status
-    return {"item": item.item, "status": status, "attempts": [_attempt(item, *one) for one in tried if one[0].group]}
-
-
-def _attempt(item: Item, attempt: Attempt, outcome: Outcome | None) -> dict[str, Any]:
-    return {
-        "attempt": attempt.number,
-        "id": str(AttemptId(item.run, item.step, item.item, attempt.number)),
-        "status": attempt.status,
-        "location": attempt.location,
-        "launched_at": _time(attempt.launched_at),
-        "started_at": _time(attempt.started_at),
-        "ended_at": _time(attempt.ended_at),
-        "cleanup": "leaked" if attempt.is_leaked and attempt.cleanup == "wanted" else attempt.cleanup,
-        "error": _error(outcome.error if outcome else None),
-    }
-
-
-def _error(error: Error | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
-    return {name: getattr(error, name) for name in error.__struct_fields__}
-
-
-def _time(moment: datetime | None) -> str | None:
-    return contract.rfc3339(moment) if moment else None
-
-
-def _limit(text: str) -> int:
-    return min(_count(text, "limit"), LARGEST_PAGE) if text else PAGE
-
-
-def _count(text: str, name: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > DIGITS or int(text) < 1:
-        raise Rejected(400, f"Bad {name}", f"`{name}` must be a whole number from 1, not {text[:20]!r}")
-    return int(text)
+    if step.map is not None:
+        return "running" if step.map.opened else "pending"
+    return "running" if item and item.attempt.is_launched else "pending"
 
 
 def _before(since: str) -> str:

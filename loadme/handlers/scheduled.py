@@ -1,19 +1,11 @@
-"""A workflow's schedule: one timer for each, which starts a run."""
+"""The timers of the schedules: one for each, which looks whether it is due."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from loadme import log
-from loadme.core.contract import rfc3339
-from loadme.core.state import Run
-from loadme.definitions import ncrontab
-from loadme.handlers.start import Start
-from loadme.handlers.start import start as start_run
+from loadme.definitions.definition import Schedule
+from loadme.handlers import schedules
+from loadme.handlers.schedules import Place
 from loadme.services import Services
-
-EARLY = timedelta(seconds=1)
-"""A timer may fire a moment before its time by the clock of this instance."""
 
 
 def function_name(workflow: str, index: int) -> str:
@@ -21,13 +13,12 @@ def function_name(workflow: str, index: int) -> str:
     return f"schedule_{workflow.replace('-', '_')}_{index}"
 
 
-def start(services: Services, workflow: str, index: int) -> Run:
-    """The run for the schedule's last due time: the time is its idempotency key, so that two timers that fire make one run."""
-    schedule = services.catalogue.workflows[workflow].schedules[index]
-    due = ncrontab.previous(schedule.cron, services.now() + EARLY)
-    run = start_run(
-        services,
-        Start(workflow=workflow, given=schedule.variables, key=f"schedule {index} {rfc3339(due)}", scheduled_at=due),
-    )
-    log.info("scheduled", run=run.id, workflow=workflow, due=rfc3339(due))
-    return run
+def timer(schedule: Schedule) -> str:
+    """When its timer fires, by UTC, the one time zone that timers have everywhere: when the schedule is due, or at its second of each
+    minute if that is by other clocks, which differ from UTC by hours, halves and quarters of them."""
+    return schedule.cron if schedule.timezone == "UTC" else f"{schedule.cron.split()[0]} * * * * *"
+
+
+def start(services: Services, workflow: str, index: int) -> int:
+    """The timer has fired; how many runs were started."""
+    return schedules.look_at(services, Place(workflow, index))

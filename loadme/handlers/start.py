@@ -9,16 +9,18 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from loadme import claims, log, store, transaction
 from loadme.azure.storage.tables import Row
-from loadme.core import contract, ids, runs
+from loadme.core import context, ids, runs
 from loadme.core.engine import State
 from loadme.core.state import Run
 from loadme.definitions import variables
 from loadme.definitions.definition import Workflow
 from loadme.definitions.problems import nearest, printable
 from loadme.errors import Conflict, LoadmeError, Rejected
+from loadme.handlers import groups
 from loadme.services import Services
 
 KEY_LENGTH = 200
@@ -45,21 +47,59 @@ def start(services: Services, wanted: Start) -> Run:
         return _again(services, store.read_run(services.tables, reserved).run)
     now = services.now()
     run = reserved or ids.new_run_id(now, services.random_bytes)
-    seen = contract.run_context(run, workflow.name, now, wanted.scheduled_at)
+    seen = context.run_context(run, workflow.name, now, wanted.scheduled_at)
     accepted = variables.accept(workflow, wanted.given, wanted.query, seen)
+    group = groups.group_of(workflow, accepted, seen)
     if wanted.key and not reserved:
         try:
             services.tables.write([_reservation(wanted, run)])
         except Conflict:
             # Somebody took the key at the same moment; or it was this very write, whose answer was lost.
             return start(services, wanted)
-    return _create(services, workflow, run, accepted, wanted, now)
+    made = Run(
+        id=run,
+        workflow=workflow.name,
+        definition="",
+        created_at=now,
+        scheduled_at=wanted.scheduled_at,
+        group=group,
+        key=_reservation(wanted, "").partition if wanted.key else "",
+        variables=claims.keep(services.blobs, f"runs/{run}/variables", accepted, claims.IN_MESSAGE),
+        steps={},
+    )
+    return begin(services, workflow, made)
+
+
+def begin(services: Services, workflow: Workflow, run: Run) -> Run:
+    """The run, stored and set going; one that is stored already is as it is. `run` says what is known of it before it begins: its id,
+    variables, times, what it belongs to; its definition and steps follow from the workflow.
+
+    Raises Rejected if its concurrency group cannot be worked out.
+    """
+    group = run.group or _group_of(services, workflow, run)
+    made = runs.begin(workflow, replace(run, definition=services.definitions.pin(workflow), group=group))
+    # The patrol's row comes first: a run that exists is never unknown to it. A row without a run is nothing, and the patrol drops it.
+    services.tables.write([open_row(run.id, services.now() + timedelta(seconds=services.settings.policy.first_look))])
+    try:
+        store.write(services.tables, store.StoredRun(run=made))
+    except Conflict:
+        # Somebody with the same key, or this very write, whose answer was lost: what is stored counts, its defaults and its time.
+        return _again(services, store.read_run(services.tables, run.id).run)
+    log.info("start", run=run.id, workflow=workflow.name)
+    return _set_going(services, State(workflow=workflow, run=made))
+
+
+def _group_of(services: Services, workflow: Workflow, run: Run) -> str:
+    if workflow.concurrency is None:
+        return ""
+    seen = context.run_context(run.id, run.workflow, run.created_at, run.scheduled_at)
+    return groups.group_of(workflow, claims.read(services.blobs, run.variables), seen)
 
 
 def _again(services: Services, run: Run) -> Run:
-    """The run that the key has started already; set going once more if nothing of it was ever launched."""
-    if run.status == "running" and not store.has_items(services.tables, run.id):
-        _set_going(services, State(workflow=services.definitions.get(run.definition), run=run))
+    """The run that was started already; set going once more if nothing of it was ever launched."""
+    if run.status == "queued" or (run.status == "running" and not store.has_items(services.tables, run.id)):
+        return _set_going(services, State(workflow=services.definitions.get(run.definition), run=run))
     return run
 
 
@@ -75,44 +115,22 @@ def find(services: Services, name: str) -> Workflow:
     raise Rejected(404, "Unknown workflow", f"there is no workflow {printable(name[:100])!r}: {hint}{also}")
 
 
-def _create(services: Services, workflow: Workflow, run: str, accepted: Mapping[str, Any], wanted: Start, now: datetime) -> Run:
-    made = runs.begin(
-        workflow,
-        Run(
-            id=run,
-            workflow=workflow.name,
-            definition=services.definitions.pin(workflow),
-            created_at=now,
-            scheduled_at=wanted.scheduled_at,
-            key=_reservation(wanted, "").partition if wanted.key else "",
-            variables=claims.keep(services.blobs, f"runs/{run}/variables", accepted, claims.IN_MESSAGE),
-            steps={},
-        ),
-    )
-    # The patrol's row comes first: a run that exists is never unknown to it. A row without a run is nothing, and the patrol drops it.
-    services.tables.write([open_row(run, now + timedelta(seconds=services.settings.policy.first_look))])
-    try:
-        store.write(services.tables, store.StoredRun(run=made))
-    except Conflict:
-        # Somebody with the same key, or this very write, whose answer was lost: what is stored counts, its defaults and its time.
-        made = store.read_run(services.tables, run).run
-    log.info("start", run=run, workflow=workflow.name)
-    _set_going(services, State(workflow=workflow, run=made))
-    return made
-
-
 def open_row(run: str, due: datetime, *, is_seen: bool = False) -> Row:
     """The run's row among those that the patrol looks after; `due` is when it looks next, `is_seen` whether it has looked before."""
     return Row(partition=store.OPEN, row=run, body=msgspec.json.encode({"due": due, "seen": is_seen}), etag="*")
 
 
-def _set_going(services: Services, state: State) -> None:
+def _set_going(services: Services, state: State) -> Run:
+    """What is due of the run is done; the run as it is then."""
     try:
         services.tables.write([store.listing_row(state.run)])
+        if state.run.status == "queued":
+            return groups.join(services, state.run)
         transaction.perform_due(services, state, *state.run.steps)
-    except LoadmeError:
+    except LoadmeError as trouble:
         # The run is durable, so the caller is told so; the patrol does what could not be done.
-        log.error("start-not-sent", run=state.run.id)
+        log.error("start-not-sent", run=state.run.id, why=str(trouble))
+    return state.run
 
 
 def _reserved(services: Services, wanted: Start) -> str:

@@ -92,7 +92,7 @@ def _leaked_groups(services: Services, groups: list[Group], until: datetime, fou
 
 def _delete_group(services: Services, group: Group) -> int:
     try:
-        archive.save(services, group.name)
+        archive.save_all(services, group)
     except LoadmeError as trouble:
         log.warning("log-not-saved", attempt=group.name, why=str(trouble))
     try:

@@ -14,7 +14,8 @@ from localcloud.arm.errors import invalid_content
 class Call:
     """`actor` is the caller's object id; `by` is `client` or `deployment`; `base` begins the URLs that a reply refers to.
 
-    `fate` is why what is being PUT will fail later, if a fault says so.
+    `fate` is why what is being PUT will fail later, and `eviction` how many seconds after its start it is taken away, if a fault says so;
+    `comes_back` whether it is started again then.
     """
 
     method: str
@@ -25,6 +26,8 @@ class Call:
     actor: str = ""
     by: str = "client"
     fate: str = ""
+    eviction: float = 0.0
+    comes_back: bool = True
     correlation: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property

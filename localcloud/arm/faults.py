@@ -18,13 +18,16 @@ class Fault:
 
     The first `skip` matching calls pass, the next `count` are hit. `status` answers with an error of this `code` instead of acting;
     `late` accepts a container group, whose provisioning then fails; `lost` acts and then answers 504; `delay` answers that many real
-    seconds late. `by` narrows it to `client` or `deployment`, `location` to bodies with that region, as PUTs of container groups have.
+    seconds late. `evict` takes a container group away so many seconds after its start, for good with `gone`; else Azure starts it again.
+    `by` narrows it to `client` or `deployment`, `location` and `priority` to bodies with that region or priority, as PUTs of container
+    groups have: `Regular` is that of a group that names none.
     """
 
     method: str = ".*"
     path: str = ".*"
     by: str = ""
     location: str = ""
+    priority: str = ""
     count: int = 1
     skip: int = 0
     status: int = 0
@@ -34,6 +37,8 @@ class Fault:
     delay: float = 0.0
     lost: bool = False
     late: bool = False
+    evict: float = 0.0
+    gone: bool = False
 
     @classmethod
     def read(cls, body: Any) -> Fault:
@@ -60,8 +65,12 @@ class Fault:
         return True
 
     def _is_here(self, call: Call) -> bool:
-        given = call.body.get("location", "") if isinstance(call.body, dict) else ""
-        return not self.location or region(given) == region(self.location)
+        body = call.body if isinstance(call.body, dict) else {}
+        if self.location and region(body.get("location", "")) != region(self.location):
+            return False
+        properties = body.get("properties")
+        given = (properties.get("priority") if isinstance(properties, dict) else None) or "Regular"
+        return not self.priority or given == self.priority
 
     def before(self) -> None:
         """Raise the error, if it comes instead of acting."""
@@ -70,14 +79,14 @@ class Fault:
 
     def doom(self, call: Call) -> Call:
         """The call, that knows what will become of it."""
-        return replace(call, fate=self.message) if self.late else call
+        return replace(call, fate=self.message if self.late else "", eviction=self.evict, comes_back=not self.gone)
 
     def after(self) -> None:
         if self.lost:
             raise gateway_timeout("Microsoft.ContainerInstance")
 
 
-def no_capacity(location: str, count: int = 1, code: str = "ServiceUnavailable", *, late: bool = False) -> Fault:
+def no_capacity(location: str, count: int = 1, code: str = "ServiceUnavailable", *, late: bool = False, priority: str = "") -> Fault:
     """The next container groups in this region find no room, in ACI's words; the code may also be `InsufficientCapacity`.
 
     ACI also accepts a group first and finds out `late`; its operation then has an event and no code at all.
@@ -86,6 +95,7 @@ def no_capacity(location: str, count: int = 1, code: str = "ServiceUnavailable",
         method="PUT",
         path="/containerGroups/",
         location=location,
+        priority=priority,
         count=count,
         status=409,
         code=code,

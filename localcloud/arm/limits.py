@@ -104,4 +104,5 @@ class Throttle:
         return {f"{name}-pt5m": str(short.left), f"{name}-pt1h": str(long.left)}
 
     def _empty(self) -> tuple[Window, Window]:
-        return Window(self._limits.five_minutes, timedelta(minutes=5)), Window(self._limits.hour, timedelta(hours=1))
+        longer = self._limits.longer
+        return Window(self._limits.five_minutes, timedelta(minutes=5) * longer), Window(self._limits.hour, timedelta(hours=1) * longer)

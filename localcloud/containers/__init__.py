@@ -2,6 +2,6 @@
 
 from localcloud.containers.images import Image, ImageMap, ImageMapError
 from localcloud.containers.processes import ProcessRuntime
-from localcloud.containers.runtime import Container, Launch, Runtime
+from localcloud.containers.runtime import Container, Launch, Mount, Runtime, Volume
 
-__all__ = ["Container", "Image", "ImageMap", "ImageMapError", "Launch", "ProcessRuntime", "Runtime"]
+__all__ = ["Container", "Image", "ImageMap", "ImageMapError", "Launch", "Mount", "ProcessRuntime", "Runtime", "Volume"]

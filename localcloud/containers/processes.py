@@ -2,7 +2,8 @@
 
 A process gets exactly the environment of its container group and what an image or the platform would bring: `PATH`, `HOME` (its
 folder), `TMPDIR`, `LANG`, the image's `env`, and the supervisor's platform variables, in which `{group}` stands for the group's name.
-Memory and CPU are not limited, and the file system and the network are the machine's own: that takes real containers.
+Memory and CPU are not limited, and the file system and the network are the machine's own: that takes real containers. Where a process
+finds the group's volumes: see `volumes`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from localcloud.containers import init
 from localcloud.containers.images import ImageMap
 from localcloud.containers.runtime import Launch
+from localcloud.containers.volumes import Volumes, folders_of, link, translate
 
 KEPT_LOG = 4 * 1024 * 1024  # bytes of a log that are readable: ACI's limit for a running container
 CLOSE_WITHIN = 5.0  # seconds
@@ -28,9 +30,10 @@ CLOSE_WITHIN = 5.0  # seconds
 class ProcessRuntime:
     """Runs images by the commands of an image map, below `root`."""
 
-    def __init__(self, images: ImageMap, root: Path, platform_env: Mapping[str, str]) -> None:
+    def __init__(self, images: ImageMap, root: Path, platform_env: Mapping[str, str], shares: Path | None = None) -> None:
         self._images = images
         self._root = root
+        self._volumes = Volumes(root / "volumes", shares or root / "shares")
         self._platform_env = dict(platform_env)
         self._numbers = itertools.count(1)
         self._running: set[ContainerProcess] = set()
@@ -49,12 +52,18 @@ class ProcessRuntime:
         folder = self._root / f"{launch.group}.{launch.container}.{next(self._numbers)}"
         for name in ("work", "tmp"):
             (folder / name).mkdir(parents=True)
-        env = self._environment(launch, image.env, folder)
-        container = ContainerProcess(self._command(launch, image.command), env, folder)
+        mounted = folders_of(self._volumes, launch.group, launch.mounts)
+        link(folder / "work", mounted)
+        env = self._environment(launch, image.env, folder, mounted)
+        command = tuple(translate(word, mounted) for word in self._command(launch, image.command))
+        container = ContainerProcess(command, env, folder)
         with self._lock:
             self._running.add(container)
         container.watch(ended, self._forget)
         return container
+
+    def forget(self, group: str) -> None:
+        self._volumes.forget(group)
 
     def close(self) -> None:
         with self._lock:
@@ -74,7 +83,7 @@ class ProcessRuntime:
         first, *rest = launch.command or own
         return (self._images.python if first in {"python", "python3"} else first, *rest)
 
-    def _environment(self, launch: Launch, own: Mapping[str, str], folder: Path) -> dict[str, str]:
+    def _environment(self, launch: Launch, own: Mapping[str, str], folder: Path, mounted: Mapping[str, Path]) -> dict[str, str]:
         bins = Path(self._images.python).parent
         return {
             "PATH": f"{bins}:/usr/local/bin:/usr/bin:/bin",
@@ -83,7 +92,7 @@ class ProcessRuntime:
             "LANG": "C.UTF-8",
             **{name: value.replace("{group}", launch.group) for name, value in self._platform_env.items()},
             **own,
-            **launch.environment,
+            **{name: translate(value, mounted) for name, value in launch.environment.items()},
         }
 
 

@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """A volume of a container group. `kind` is emptyDir, secret (with `files`) or azureFile (a `share` of a storage `account`)."""
+
+    name: str
+    kind: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    account: str = ""
+    share: str = ""
+    read_only: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A volume in a container, at an absolute path without a slash at its end. `read_only` is as it was sent, or None."""
+
+    volume: Volume
+    path: str
+    read_only: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +37,7 @@ class Launch:
     image: str
     command: tuple[str, ...] = ()
     environment: Mapping[str, str]
+    mounts: tuple[Mount, ...] = ()
 
 
 class Container(Protocol):
@@ -37,6 +59,9 @@ class Runtime(Protocol):
 
     def start(self, launch: Launch, ended: Callable[[int], None]) -> Container:
         """Start a container; `ended` gets its exit code, on another thread, unless it was stopped before."""
+
+    def forget(self, group: str) -> None:
+        """Remove the group's own volumes, which its containers share: none of them runs any more, or each is being stopped."""
 
     def close(self) -> None:
         """Kill all that runs."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.storage.blob import ContainerClient
 
 from loadme.azure.credentials import managed_identity
 from loadme.azure.storage import Account
@@ -15,6 +18,8 @@ from localcloud.certificates import Authority
 from localcloud.identity import create_app
 from localcloud.servers import ThreadedServer
 from localcloud.tokens import Identity, TokenSigner
+from tests.contract.callback_server import CallbackServer, callback_server
+from tests.contract.containers import CONTAINER, ROOT, Container
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -77,3 +82,40 @@ def account(azurite: Azurite, authority: Authority, credential: TokenCredential)
 def keyed_account(azurite: Azurite, authority: Authority) -> Account:
     """The same account by a connection string."""
     return Account(connection_string=azurite.connection_string, ca_file=str(authority.ca))
+
+
+@pytest.fixture
+def server() -> Iterator[CallbackServer]:
+    with callback_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def container(azurite: Azurite, authority: Authority) -> Iterator[ContainerClient]:
+    """The container of all runs' files, which is there before the app."""
+    with ContainerClient.from_connection_string(azurite.connection_string, "loadme-files", connection_verify=str(authority.ca)) as client:
+        client.create_container()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def identity(signer: TokenSigner) -> Iterator[str]:
+    """Where the metadata service of container groups answers."""
+    with ThreadedServer(create_app(signer, CONTAINER, "header", lambda _group: [CONTAINER])) as server:
+        yield server.url
+
+
+@pytest.fixture
+def inside(container: ContainerClient, identity: str, authority: Authority, server: CallbackServer, tmp_path: Path) -> Container:
+    """A container inside loadme, its files in a folder of this test alone."""
+    (tmp_path / "work").mkdir()
+    environment = server.environment | {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": str(tmp_path),
+        "SSL_CERT_FILE": str(authority.ca),
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST": identity,
+        "LOADME_FILES_URL": f"{container.url}/{tmp_path.name}/",
+    }
+    return Container(environment, tmp_path / "work")

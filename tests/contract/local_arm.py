@@ -35,6 +35,16 @@ def pairs(parameter: str, key: str) -> str:
     return f"[map(items(parameters('{parameter}')), lambda('e', {entry}))]"
 
 
+RESOURCES = ", 'resources', createObject('requests', createObject('cpu', 1, 'memoryInGB', 1))"
+
+
+def others(parameter: str, more: str = "") -> str:
+    """The expression that turns an array parameter of names, images and commands into containers."""
+    of = "lambdaVariables('c')"
+    properties = f"createObject('image', {of}.image, 'command', {of}.command{more})"
+    return f"[map(parameters('{parameter}'), lambda('c', createObject('name', {of}.name, 'properties', {properties})))]"
+
+
 TEMPLATE = {
     "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
     "contentVersion": "1.0.0.0",
@@ -46,10 +56,23 @@ TEMPLATE = {
         "secrets": {"type": "secureObject", "defaultValue": {}},
         "cpu": {"type": "string", "defaultValue": "1"},
         "location": {"type": "string", "defaultValue": "[resourceGroup().location]"},
+        "init": {"type": "array", "defaultValue": []},
+        "sidecars": {"type": "array", "defaultValue": []},
     },
     "variables": {
         "plain": pairs("environment", "value"),
         "secret": pairs("secrets", "secureValue"),
+        "own": [
+            {
+                "name": "main",
+                "properties": {
+                    "image": "[parameters('image')]",
+                    "command": "[if(empty(parameters('command')), null(), parameters('command'))]",
+                    "environmentVariables": "[concat(variables('plain'), variables('secret'))]",
+                    "resources": {"requests": {"cpu": "[int(parameters('cpu'))]", "memoryInGB": 1}},
+                },
+            }
+        ],
     },
     "resources": [
         {
@@ -61,17 +84,8 @@ TEMPLATE = {
             "properties": {
                 "osType": "Linux",
                 "restartPolicy": "Never",
-                "containers": [
-                    {
-                        "name": "main",
-                        "properties": {
-                            "image": "[parameters('image')]",
-                            "command": "[if(empty(parameters('command')), null(), parameters('command'))]",
-                            "environmentVariables": "[concat(variables('plain'), variables('secret'))]",
-                            "resources": {"requests": {"cpu": "[int(parameters('cpu'))]", "memoryInGB": 1}},
-                        },
-                    }
-                ],
+                "initContainers": others("init"),
+                "containers": f"[concat(variables('own'), {others('sidecars', RESOURCES)[1:-1]})]",
             },
         }
     ],

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from loadme.azure.arm import AzureArm
-from loadme.core.arm import Arm, ArmError, Deployment, Group, RegistryCredentials, TemplateParameter, Usage, transient
+from loadme.core.arm import Arm, ArmError, ContainerState, Deployment, Group, RegistryCredentials, TemplateParameter, Usage, transient
 from loadme.errors import Absent, Terminal
 from localcloud.arm import ArmSettings
 from localcloud.arm.faults import no_capacity
 from tests.contract.local_arm import GROUP, MANAGEMENT, SPEC, TEMPLATE, LocalArm, StaticCredential, running_arm, wait_for
-from tests.fakes.arm import FakeArm
+from tests.fakes.arm import NOW, FakeArm
 
 SPEC_ID = (
     f"/subscriptions/{ArmSettings().subscription}/resourceGroups/{MANAGEMENT}"
@@ -30,17 +30,26 @@ DECLARED = tuple(TemplateParameter(name, each["type"].lower(), "defaultValue" in
 
 @dataclass(frozen=True)
 class Work:
-    """What a container is to do."""
+    """What a container is to do; and the exit codes of the others of its group, each of which says its own name."""
 
     exit_code: int = 0
     log: str = ""
     image: str = "loadme.local/shell:1"
     sleep: float = 0
+    init: Mapping[str, int] = field(default_factory=dict)
+    sidecars: Mapping[str, int] = field(default_factory=dict)
 
     def parameters(self, name: str) -> dict[str, Any]:
         printed = self.log.replace("\n", "\\n")
         script = f"printf '{printed}'; sleep {self.sleep}; exit {self.exit_code}"
-        return {"name": name, "image": self.image, "command": ["/bin/sh", "-c", script], "secrets": {"TOKEN": "t"}, "tags": {"app": "test"}}
+        others = {"init": _others(self.init), "sidecars": _others(self.sidecars)}
+        own = {"name": name, "image": self.image, "command": ["/bin/sh", "-c", script]}
+        return {**own, **others, "secrets": {"TOKEN": "t"}, "tags": {"app": "test"}}
+
+
+def _others(codes: Mapping[str, int]) -> list[dict[str, Any]]:
+    said = {name: ["/bin/sh", "-c", f"echo {name}; exit {code}"] for name, code in codes.items()}
+    return [{"name": name, "image": "loadme.local/shell:1", "command": command} for name, command in said.items()]
 
 
 class Kind:
@@ -75,6 +84,8 @@ def a_fake() -> Kind:
             fake.fail_deployment(name, "InaccessibleImage", f"The image '{work.image}' in container group '{name}' is not accessible.")
         else:
             fake.finish(name, work.exit_code, work.log)
+        for other, code in {**work.init, **work.sidecars}.items():
+            fake.set_container(name, other, ContainerState("Terminated", code, NOW, NOW, "Error" if code else "Completed"), f"{other}\n")
 
     return Kind(fake, end, lambda name: fake.starts[name])
 
@@ -141,6 +152,15 @@ class TestArm:
         assert kind.arm.logs(name, "main") is None
         kind.arm.delete_group(name)
         kind.arm.delete_deployment(name)
+
+    def test_the_other_containers_of_a_group_are_known_by_name_with_ends_and_logs_of_their_own(self, kind: Kind, name: str) -> None:
+        group = kind.run(name, Work(log="own\n", init={"fetch": 0}, sidecars={"proxy": 3}))
+
+        own, *sidecars = group.containers
+        assert ([*group.init], sidecars) == (["fetch"], ["proxy"])
+        ends = [group.init["fetch"], group.containers[own], group.containers["proxy"]]
+        assert [(end.state, end.exit_code) for end in ends] == [("Terminated", 0), ("Terminated", 0), ("Terminated", 3)]
+        assert [kind.arm.logs(name, container) for container in ("fetch", own, "proxy")] == ["fetch\n", "own\n", "proxy\n"]
 
     def test_work_that_succeeds(self, kind: Kind, name: str) -> None:
         group = kind.run(name, Work(log="one\ntwo\nthree\n"))

@@ -96,6 +96,14 @@ def test_outputs_are_posted_with_the_token_and_told_again_in_the_verdict(run: Ru
     assert verdict(done) == {"attempt": ATTEMPT, "status": "succeeded", "exit_code": 0, "outputs": outputs}
 
 
+def test_a_verdict_never_tells_the_outputs_of_a_step_that_gives_a_secret_back(run: Run, server: CallbackServer) -> None:
+    done = run('echo pass=hunter2 >> "$LOADME_OUTPUT"', LOADME_SECRET_OUTPUTS="pass")
+
+    assert server.posts() == [{"pass": "hunter2"}]
+    assert verdict(done) == {"attempt": ATTEMPT, "status": "succeeded", "exit_code": 0}
+    assert b"hunter2" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("written", "outputs"),
     [

@@ -1,13 +1,9 @@
-"""`loadme.step` in processes of its own: files in Azurite with a container's identity, the callback, and the demo's scripts."""
+"""`loadme.step` in processes of its own: small files, the callback, and the demo's scripts."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,70 +12,11 @@ import pytest
 import yaml
 from azure.storage.blob import ContainerClient
 
-from localcloud.azurite import Azurite
-from localcloud.certificates import Authority
-from localcloud.identity import create_app
-from localcloud.servers import ThreadedServer
-from localcloud.tokens import Identity, TokenSigner
-from tests.contract.callback_server import CallbackServer, callback_server
+from tests.contract.callback_server import CallbackServer
+from tests.contract.containers import Container
 from tests.e2e.weather_expected import expected_report, expected_storm_days
 
 ROOT = Path(__file__).parents[2]
-CONTAINER = Identity(name="loadme-container", resource_id="/identities/loadme-container", client_id="client", principal_id="principal")
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def server() -> Iterator[CallbackServer]:
-    with callback_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def container(azurite: Azurite, authority: Authority) -> Iterator[ContainerClient]:
-    """The container of all runs' files, which the app makes."""
-    with ContainerClient.from_connection_string(azurite.connection_string, "loadme-files", connection_verify=str(authority.ca)) as client:
-        client.create_container()
-        yield client
-
-
-@pytest.fixture(scope="module")
-def identity(signer: TokenSigner) -> Iterator[str]:
-    """Where the metadata service of container groups answers."""
-    with ThreadedServer(create_app(signer, CONTAINER, "header", lambda _group: [CONTAINER])) as server:
-        yield server.url
-
-
-@dataclass
-class Container:
-    """Runs Python in an empty directory with an environment like a container's."""
-
-    environment: Mapping[str, str]
-    folder: Path
-
-    def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, *command], env={**self.environment, **more}, cwd=self.folder, capture_output=True, text=True, timeout=60
-        )
-        assert list(self.folder.iterdir()) == [], "it left something in its working directory"
-        return done
-
-
-@pytest.fixture
-def inside(container: ContainerClient, identity: str, authority: Authority, server: CallbackServer, tmp_path: Path) -> Container:
-    """A container inside loadme, its files in a folder of this test alone."""
-    (tmp_path / "work").mkdir()
-    environment = server.environment | {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TMPDIR": str(tmp_path),
-        "SSL_CERT_FILE": str(authority.ca),
-        "AZURE_POD_IDENTITY_AUTHORITY_HOST": identity,
-        "LOADME_FILES_URL": f"{container.url}/{tmp_path.name}/",
-    }
-    return Container(environment, tmp_path / "work")
 
 
 def test_files_go_to_the_runs_folder_and_come_back(inside: Container, container: ContainerClient, tmp_path: Path) -> None:
@@ -105,7 +42,8 @@ def test_files_go_to_the_runs_folder_and_come_back(inside: Container, container:
     )
 
     assert done.stderr == ""
-    assert done.stdout.startswith("['a b/ü%20?#&+.txt', 'big', 'big2', 'empty'] ['a b/ü%20?#&+.txt'] 256000\nthere is no https://")
+    assert done.stdout.startswith("['a b/ü%20?#&+.txt', 'big', 'big2', 'empty'] ['a b/ü%20?#&+.txt'] 256000\nGET https://")
+    assert done.stdout.endswith("/none: there is no such file (BlobNotFound)\n")
     assert container.download_blob(f"{tmp_path.name}/empty").readall() == b"again"
 
 

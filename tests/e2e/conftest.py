@@ -13,6 +13,7 @@ from localcloud.cloud import Cloud, CloudSettings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WORKFLOWS = Path(__file__).parent / "workflows"
+SECRET = "correct-horse-battery-staple"
 
 
 def cloud_settings(folder: Path) -> CloudSettings:
@@ -21,7 +22,8 @@ def cloud_settings(folder: Path) -> CloudSettings:
     settings = CloudSettings(app=CHECKOUT, folder=folder, workflows=WORKFLOWS, fixed_ports=False, arm=arm)
     # Both say the same: cleanup may only trust what it sees later than a function can live.
     quick = {"LOADME_FUNCTION_TIMEOUT": "10", "AzureFunctionsJobHost__functionTimeout": "00:00:10"}
-    return dataclasses.replace(settings, check_first=1.0, check_max=2.0, environment=quick)
+    secrets = {"contoso": {"report-sas": SECRET}}
+    return dataclasses.replace(settings, check_first=1.0, check_max=2.0, environment=quick, secrets=secrets)
 
 
 @pytest.fixture(scope="session")

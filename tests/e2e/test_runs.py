@@ -53,7 +53,11 @@ class Api:
         return next(step for step in self.show(run)["steps"] if step["name"] == name)
 
     def ended(self, run: str, timeout: float = 40) -> Shown:
-        return wait_for(lambda: shown if (shown := self.show(run))["status"] != "running" else None, timeout, f"the end of {run}")
+        def over() -> Shown | None:
+            shown = self.show(run)
+            return None if shown["status"] in ("queued", "running") else shown
+
+        return wait_for(over, timeout, f"the end of {run}")
 
     def log(self, run: str, step: str) -> str:
         return self.client.get(f"/api/runs/{run}/steps/{step}/logs").text

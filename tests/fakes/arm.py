@@ -74,7 +74,12 @@ class FakeArm:
         self.parameters[name] = dict(parameters)
         self._record(name, "Running")
         tags, location = dict(parameters.get("tags", {})), str(parameters.get("location", LOCATION))
-        self.container_groups[name] = Group(name, "Pending", "Pending", {name: ContainerState()}, tags, location=location)
+        init, sidecars = (dict.fromkeys(self._names(parameters, key), ContainerState()) for key in ("init", "sidecars"))
+        containers = {name: ContainerState()} | sidecars
+        self.container_groups[name] = Group(name, "Pending", "Pending", containers, tags, location=location, init=init)
+
+    def _names(self, parameters: Mapping[str, Any], key: str) -> list[str]:
+        return [str(one["name"]) for one in parameters.get(key, ())]
 
     def deployment(self, name: str) -> Deployment | None:
         self._called("deployment")
@@ -91,19 +96,20 @@ class FakeArm:
     def logs(self, name: str, container: str, tail: int | None = None) -> str | None:
         self._called("logs")
         found = self.container_groups.get(name)
-        if found is None or container not in found.containers or not found.containers[container].state:
+        states = {**found.init, **found.containers} if found else {}
+        if container not in states or not states[container].state:
             return None
-        lines = self.contents.get(name, "").splitlines(keepends=True)
+        lines = self.contents.get(name if container == name else f"{name}/{container}", "").splitlines(keepends=True)
         return "".join(lines if tail is None else lines[-tail:])
 
     def delete_group(self, name: str) -> None:
         self._called("delete_group")
         self.container_groups.pop(name, None)
-        self.contents.pop(name, None)
+        self.contents = {key: text for key, text in self.contents.items() if key.partition("/")[0] != name}
 
     def groups(self) -> Iterator[Group]:
         self._called("groups")
-        return iter([replace(found, state="", containers={}, events=()) for found in self.container_groups.values()])
+        return iter([replace(found, state="", containers={}, init={}, events=()) for found in self.container_groups.values()])
 
     def usages(self, location: str) -> dict[str, Usage]:
         self._called("usages")
@@ -132,6 +138,14 @@ class FakeArm:
         state = ContainerState("Terminated", exit_code, at, at, status)
         self._set(name, "Failed" if exit_code else "Succeeded", state)
 
+    def set_container(self, name: str, container: str, state: ContainerState, log: str = "") -> None:
+        """One container of the group, an init container or a sidecar, is in this state; nothing else of the group changes."""
+        found = self.container_groups[name]
+        self.contents[f"{name}/{container}"] = log
+        which = "init" if container in found.init else "containers"
+        changed = {**getattr(found, which), container: state}
+        self.container_groups[name] = replace(found, **{which: changed})  # type: ignore[arg-type]
+
     def fail_deployment(self, name: str, code: str, message: str) -> None:
         """The group cannot be provisioned, as a late quota or image error says."""
         self._record(name, "Failed", ArmError("DeploymentFailed", FAILED, (ArmError(code, message),)))
@@ -142,5 +156,6 @@ class FakeArm:
 
     def _set(self, name: str, state: str, container: ContainerState) -> None:
         found = self.container_groups[name]
-        containers = dict.fromkeys(found.containers, container)
+        sidecars = dict.fromkeys(found.containers, ContainerState("Running", started_at=container.started_at))
+        containers = {**sidecars, next(iter(found.containers)): container}
         self.container_groups[name] = replace(found, provisioning_state="Succeeded", state=state, containers=containers)

@@ -30,13 +30,19 @@ ERRORS = ("ContainerGroupQuotaReached", "ServiceUnavailable", "InsufficientCapac
 
 @dataclass(frozen=True)
 class Plan:
-    """What a container will do: seconds of provisioning and of work, and how it ends. `token` tells its outputs from all others."""
+    """What a container will do: seconds of provisioning and of work, and how it ends. `token` tells its outputs from all others, `files` are an output besides."""
 
     behaviour: str
     provisioning: float
     work: float
     token: str
     late_error: str = ""
+    files: tuple[str, ...] | None = None
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What it gives back."""
+        return {"said": self.token} if self.files is None else {"said": self.token, "files": list(self.files)}
 
     @property
     def is_stuck(self) -> bool:
@@ -95,8 +101,8 @@ class Container:
         run = self._world.tables.runs.get(attempt.run) if attempt else None
         if attempt is None or run is None:
             return 0.0
-        workflow = self._world.catalogue.workflows[run.workflow]
-        silence = workflow.heartbeat(workflow.steps[attempt.step])
+        workflow = self._world.workflow_of(run)
+        silence = workflow.heartbeat(workflow.every_step[attempt.step])
         return durations.seconds(silence) if silence else 0.0
 
     def _beat(self, silence: float) -> None:
@@ -116,7 +122,7 @@ class Container:
             return
         if behaviour in REPORTS or (behaviour == "restarts" and self._runs > 1) or behaviour == "late-error-goes-on":
             wait = random.uniform(0, 900) if behaviour == "late" else 0.0
-            self._world.later(wait, lambda: self._report({"said": self.plan.token}, self._reported))
+            self._world.later(wait, lambda: self._report(self.plan.outputs, self._reported))
         if behaviour in ("fails", "restarts") and self._runs == 1:
             self._report(None, self._ended)
             return
@@ -128,7 +134,7 @@ class Container:
         random = self._world.random
         is_accepted = self.name in self._world.accepted
         if is_accepted and self.plan.behaviour == "repeats":
-            self._world.later(random.uniform(0, 400), lambda: self._report({"said": self.plan.token}, lambda: None))
+            self._world.later(random.uniform(0, 400), lambda: self._report(self.plan.outputs, lambda: None))
         if is_accepted and self.plan.behaviour == "contradicts":
             self._world.later(random.uniform(0, 100), lambda: self._report({"said": "something else"}, lambda: None))
         if self.plan.behaviour == "late":
@@ -139,7 +145,7 @@ class Container:
             return
         behaviour = self.plan.behaviour
         code = EXITS.get(behaviour, 0) if self._runs == 1 else 0
-        said = {"attempt": self.name, "status": "succeeded", "exit_code": 0, "outputs": {"said": self.plan.token}}
+        said = {"attempt": self.name, "status": "succeeded", "exit_code": 0, "outputs": self.plan.outputs}
         is_told = behaviour == "verdict" or (behaviour in REPORTS)
         log = f"::{json.dumps({'loadme': said})}::\n" if is_told else "words\n"
         self._arm.finish(self.name, exit_code=code, log=f"{self._call.token}\n{log}", at=self._world.moment)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import msgspec
 
 from loadme.core.ids import parse_attempt
+from loadme.core.refusals import KINDS
 from loadme.core.retries import budget, is_meant
-from loadme.core.state import OPEN_STEP, Item, Outcome, Run
-from loadme.core.verdict import KINDS
+from loadme.core.state import OPEN_RUN, OPEN_STEP, Item, Outcome, Run
 from loadme.handlers.launch_step import MOST_CLAIMS
 from loadme.handlers.queries import get_run
+from tests.simulation import idle, maps, oracle
 from tests.simulation.users import FORGED
 from tests.simulation.world import World
 
@@ -43,7 +44,7 @@ PERMANENT = {"InvalidTemplateDeployment": "refused", "stuck": "infrastructure"}
 
 def check(world: World) -> None:
     """Raises AssertionError, naming the seed and everything that is wrong."""
-    wrong = [*world.breaches, *_left(world), *_users(world), *_runs(world), *_attempts(world), *_told(world)]
+    wrong = [*world.breaches, *_left(world), *_users(world), *_runs(world), *_attempts(world), *idle.wrong(world), *_told(world)]
     assert not wrong, f"seed {world.seed}: " + "; ".join(wrong[:5])
 
 
@@ -58,6 +59,8 @@ def _left(world: World) -> Iterator[str]:
         yield f"the work was started more than once: {again}"
     if world.poisoned and not world.bug.struck and not world.faults.rates["kill"]:
         yield "a message was poison without a bug"
+    if lines := [key for key in world.tables.rows if key[0].startswith("group~")]:
+        yield f"somebody has a group, or waits for one: {lines}"
     ledgers = [msgspec.json.decode(row.body) for row in world.tables.list("quota")]
     if any(ledger.get("live") for ledger in ledgers):
         yield f"places are taken for ever: {ledgers}"
@@ -73,7 +76,10 @@ def _users(world: World) -> Iterator[str]:
             yield f"the run {run} was accepted and is gone"
     for run, generation in world.cancelled:
         end = world.tables.ends.get((run, generation))
-        if end not in ("cancelled", "succeeded") and not (end == "failed" and world.bug.struck):
+        # Its time may have been over already, or a step of finally may have failed.
+        workflow = world.tables.workflows[run]
+        may_fail = world.bug.struck or workflow.timeout is not None or workflow.last
+        if end not in ("cancelled", "succeeded") and not (end == "failed" and may_fail):
             yield f"the run {run} was cancelled, and is {end}"
     if any(FORGED.encode() in row.body or b"zombie" in row.body for row in world.tables.rows.values()):
         yield "what was forged is stored"
@@ -81,12 +87,12 @@ def _users(world: World) -> Iterator[str]:
 
 def _runs(world: World) -> Iterator[str]:
     for run in world.tables.runs.values():
-        if run.status == "running":
+        if run.status in OPEN_RUN:
             yield f"the run {run.id} never ended"
         if not run.announced or not run.closed:
             yield f"the run {run.id} is {run.status}, and is not announced and closed"
-        if run.status == "succeeded" and any(step.status not in ("succeeded", "skipped") for step in run.steps.values()):
-            yield f"the run {run.id} succeeded although not all its steps did"
+        yield from oracle.wrong(world, run)
+        yield from maps.wrong(world, run)
         for name, step in run.steps.items():
             if step.status in OPEN_STEP:
                 yield f"{name} is open in the run {run.id}, which has ended"
@@ -99,6 +105,8 @@ def _runs(world: World) -> Iterator[str]:
 def _attempts(world: World) -> Iterator[str]:
     for item in world.tables.attempts.values():
         outcome = item.outcome
+        if outcome is not None and not world.tables.workflows[item.run].every_step[item.step].is_container:
+            continue
         if outcome is None:
             yield f"{item.attempt_id} has no outcome"
             continue
@@ -117,15 +125,11 @@ def _allowed(world: World, item: Item) -> Ends:
     if world.arm.starts[name] > 1:
         # A PUT that came late has run the work again; the time runs from the first start.
         allowed = allowed | {("timed_out", "timed_out")}
-    workflow = world.catalogue.workflows[_run_workflow(world, item.run)]
-    if workflow.heartbeat(workflow.steps[item.step]):
+    workflow = world.tables.workflows[item.run]
+    if workflow.heartbeat(workflow.every_step[item.step]):
         allowed = allowed | {("failed", "heartbeat")}
     # Also without a bug: a launch that is cut each time is given up too.
     return allowed | ({("failed", "poison")} if world.bug.struck or item.attempt.claims >= MOST_CLAIMS else set())
-
-
-def _run_workflow(world: World, run: str) -> str:
-    return world.tables.names[run]
 
 
 def _outputs(world: World, item: Item, outcome: Outcome) -> Iterator[str]:
@@ -144,8 +148,8 @@ def _given_up(world: World, item: Item, outcome: Outcome) -> Iterator[str]:
     run = world.tables.runs.get(item.run)
     if outcome.error is None or item.retry is not None or run is None or _was_stopped(world, run, item):
         return
-    workflow = world.catalogue.workflows[_run_workflow(world, item.run)]
-    rule, kind = workflow.retry(workflow.steps[item.step]), outcome.error.kind
+    workflow = world.tables.workflows[item.run]
+    rule, kind = workflow.retry(workflow.every_step[item.step]), outcome.error.kind
     if (item.run, item.step, item.item) in world.tables.items and item is world.tables.items[(item.run, item.step, item.item)]:
         spent = item.spent.get(budget(kind), 0)
         if budget(kind) == "work" and is_meant(rule, kind) and spent < rule.attempts:
@@ -157,7 +161,10 @@ def _given_up(world: World, item: Item, outcome: Outcome) -> Iterator[str]:
 
 
 def _was_stopped(world: World, run: Run, item: Item) -> bool:
-    return world.bug.struck > 0 or run.cancel is not None or item.generation != run.steps[item.step].generation
+    step = run.steps[item.step]
+    is_closed = step.map is not None and step.map.is_failing
+    is_stopped = any((run.id, number) in world.tables.stopped for number in (step.generation, run.generation))
+    return world.bug.struck > 0 or is_stopped or is_closed or oracle.is_cut(run) or item.generation != step.generation
 
 
 def _told(world: World) -> Iterator[str]:
@@ -172,6 +179,6 @@ def _told(world: World) -> Iterator[str]:
         yield f"ends were told that never were: {told - ends}"
     if world.settings.events.webhook:
         posted = {post.headers.get("webhook-id") or msgspec.json.decode(post.body)["id"] for post in world.webhook.posts}
-        last = {f"{run.id}-{run.generation}-{run.status}" for run in world.tables.runs.values() if run.status != "running"}
+        last = {f"{run.id}-{run.generation}-{run.status}" for run in world.tables.runs.values() if run.status not in OPEN_RUN}
         if last - posted:
             yield f"ends were not posted: {last - posted}"

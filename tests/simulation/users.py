@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from loadme.core.ids import parse_attempt
+from loadme.core.state import OPEN_RUN
 from loadme.errors import Rejected
 from loadme.handlers import callback as callbacks
 from loadme.handlers import control, purge
 from loadme.handlers.callback import Call
+from loadme.handlers.signals import Answer, signal
 from loadme.handlers.start import Start, start
+from tests.simulation.told import Told
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -32,13 +35,17 @@ class User:
         """Starts a run so much later."""
         self._world.must(seconds, lambda: self._persist("start", lambda: self._start(level), TRIES))
 
-    def cancel(self, seconds: float) -> None:
+    def cancel(self, seconds: float, *, force: bool = False) -> None:
         """Cancels it."""
-        self._world.must(seconds, lambda: self._persist("cancel", self._cancel, TRIES))
+        self._world.must(seconds, lambda: self._persist("cancel", lambda: self._cancel(force), TRIES))
 
     def resume(self, seconds: float, given: dict[str, Any]) -> None:
         """Resumes it, once it is over."""
         self._world.must(seconds, lambda: self._persist("resume", lambda: self._resume(given), TRIES))
+
+    def answer(self, seconds: float, step: str, *, approved: bool) -> None:
+        """Answers a step that waits."""
+        self._world.must(seconds, lambda: self._persist("answer", lambda: self._answer(step, approved), TRIES))
 
     def delete(self, seconds: float) -> None:
         """Deletes it, once it is over."""
@@ -62,15 +69,15 @@ class User:
         self._world.note("accepted", run.id)
         return False
 
-    def _cancel(self) -> bool:
+    def _cancel(self, force: bool) -> bool:
         if not self.run:
             return True
-        generation, was_running = self._generation(), self._is_running()
+        generation, was_running = self._generation(), self._is_running(force)
         try:
-            run = control.cancel(self._world.services, self.run, {"reason": "no longer wanted"})
+            run = control.cancel(self._world.services, self.run, {"reason": "no longer wanted", "force": force})
         except Rejected as refused:
             self._refused("cancel", refused, (404, 409))
-            if was_running and self._is_running() and self._generation() == generation:
+            if was_running and self._is_running(force) and self._generation() == generation:
                 self._world.breach(f"{self.run} was running and was not cancelled")
             return False
         self._world.note("cancelled", run.id, run.generation)
@@ -82,17 +89,32 @@ class User:
         known = self._world.tables.runs.get(self.run)
         return known.generation if known else 0
 
-    def _is_running(self) -> bool:
+    def _is_running(self, force: bool) -> bool:
+        """Whether a cancel has something to stop."""
         known = self._world.tables.runs.get(self.run)
-        return known is not None and known.status == "running" and known.cancel is None
+        return known is not None and known.status in OPEN_RUN and known.cancel is None and (force or known.ending is None)
+
+    def _answer(self, step: str, approved: bool) -> bool:
+        if not self.run:
+            return True
+        try:
+            said = signal(self._world.services, Answer(run=self.run, step=step, body={"approved": approved}, by=self._key))
+        except Rejected as refused:
+            self._refused("answer", refused, (404, 409))
+            return False
+        self._world.note("answered", self.run, step, said)
+        self._world.told.append(Told(self.run, step, approved, said, self._world.moment))
+        return False
 
     def _resume(self, given: dict[str, Any]) -> bool:
         if not self.run:
             return True
+        if "from" in given:
+            self._world.named.setdefault(self.run, set()).add(given["from"])
         try:
             run = control.resume(self._world.services, self.run, given)
         except Rejected as refused:
-            self._refused("resume", refused, (404, 409, 503))
+            self._refused("resume", refused, (400, 404, 409, 503))  # 400: its definition has no such step
             return refused.title == "The run is not over" or refused.status == 503
         self._world.note("resumed", run.id, run.generation)
         return False

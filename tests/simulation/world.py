@@ -16,18 +16,21 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from loadme.core.state import Run
 from loadme.definitions.definition import Workflow
 from loadme.definitions.workflow_files import Catalogue
 from loadme.errors import LoadmeError
 from loadme.handlers.patrol import patrol
-from loadme.services import Services
+from loadme.services import Services, digest_of
 from tests.fakes.blobs import FakeBlobs
+from tests.fakes.keyvault import FakeVault
 from tests.fakes.webhook import FakeWebhook
 from tests.simulation.arm import SimulatedArm
 from tests.simulation.audit import AuditedBlobs, AuditedTables
 from tests.simulation.containers import Plan, random_plan
 from tests.simulation.faults import BugPlan, Faults, Faulty, Frame, Killed, raised
 from tests.simulation.queues import SimulatedQueues
+from tests.simulation.told import Told
 from tests.world import KEY, settings
 
 FAULTS_END = 1800.0
@@ -39,8 +42,11 @@ LIMIT = 12 * 3600.0
 """Virtual seconds after which a world that is not at rest is stuck."""
 MOST_CALLS = 120
 """Outside calls of one function when nothing goes wrong, whatever the size of the world: far fewer than it has runs, items and messages."""
+CALLS_OF_RUN = 20
+"""Those of the patrol for each run that it looks at."""
 SECRETS = ("v1.k1.", KEY.decode())
 """The beginning of every attempt's token, and the key that signs them."""
+
 
 Planner = Callable[["World", str], Plan]
 
@@ -49,7 +55,8 @@ class World:
     """One app, its users and its containers. `history` is everything that happened, in order."""
 
     def __init__(
-        self, seed: int, workflows: Sequence[Workflow], *, armed: bool = True, plan: Planner = random_plan, **changes: Any
+        self, seed: int, workflows: Sequence[Workflow], *, armed: bool = True, plan: 
+Planner = random_plan, **changes: Any
     ) -> None:
         self.seed, self.random, self.plan = seed, Random(seed), plan  # noqa: S311
         self.begun = self.moment = datetime(2030, 1, 1, tzinfo=UTC)
@@ -70,14 +77,39 @@ class World:
         self.tables, self.blobs, self.webhook = AuditedTables(self), AuditedBlobs(self), FakeWebhook()
         self.queues = SimulatedQueues(self)
         self.arm = SimulatedArm(self, self.settings.limits)
-        self.catalogue = Catalogue(workflows={workflow.name: workflow for workflow in workflows}, broken=())
         self.files = FakeBlobs(lambda: self.moment)
-        self.services = self._services(lambda name, real: Faulty(name, real, self))
-        self.plain = self._services(lambda _, real: real)
+        self.vault = FakeVault()
+        self.known: dict[str, Workflow] = {}
+        self.deploy(workflows)
         self.keys: dict[str, set[str]] = {}
         self.accepted: dict[str, dict[str, Any]] = {}
         self.cancelled: set[tuple[str, int]] = set()
         self.deleted: set[str] = set()
+        self.named: dict[str, set[str]] = {}
+        self.told: list[Told] = []
+
+    def deploy(self, workflows: Sequence[Workflow]) -> None:
+        """The app is deployed with these workflow files: new hosts remember nothing."""
+        self.catalogue = Catalogue(workflows={workflow.name: workflow for workflow in workflows}, broken=())
+        self.known |= {digest_of(workflow): workflow for workflow in workflows}
+        self.services = self._services(lambda name, real: Faulty(name, real, self))
+        self.plain = self._services(lambda _, real: real)
+
+    def workflow_of(self, run: Run) -> Workflow:
+        """The definition that the run started with."""
+        return self.known[run.definition]
+
+    def level(self, run: str, generation: int) -> int:
+        """The run's variable in this generation."""
+        return self.tables.levels[run, generation]
+
+    def patience(self, since: datetime) -> datetime:
+        """When something that was asked for then must have happened at the latest."""
+        if not self.faults.armed:
+            return since + timedelta(minutes=2)
+        if not self.faults.rates["kill"]:
+            return since + timedelta(minutes=15)
+        return max(since, self.begun + timedelta(seconds=self.faults_end)) + timedelta(minutes=25)
 
     def _services(self, seam: Callable[[str, Any], Any]) -> Services:
         return Services(
@@ -88,6 +120,7 @@ class World:
             files=seam("files", self.files),
             queues=seam("queues", self.queues),
             arm=seam("arm", self.arm),
+            vault=seam("vault", self.vault),
             webhook=seam("webhook", self.webhook),
             now=lambda: self.moment,
             random_bytes=self.random.randbytes,
@@ -210,8 +243,14 @@ class World:
             yield frame
         finally:
             self._frames.pop()
-            if calm and frame.calls > MOST_CALLS and self.cut is None:
+            most = MOST_CALLS + (CALLS_OF_RUN * len(self.tables.runs) if what == "patrol" else 0)
+            if calm and frame.calls > most and self.cut is None:
                 self.breach(f"{what} made {frame.calls} outside calls")
+
+    @property
+    def began(self) -> datetime:
+        """When the function that is under way began."""
+        return self._frames[-1].began if self._frames else self.moment
 
     @property
     def claim_ends(self) -> datetime:

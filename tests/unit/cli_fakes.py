@@ -103,6 +103,7 @@ class World:
             sleep=self.sleep,
             folder=self.folder,
             is_alive=self.alive,
+            user=lambda: "grace",
         )
 
     def run(self, *arguments: str, url: str | None = URL, key: str = "secret", stdin: str | None = None) -> Result:

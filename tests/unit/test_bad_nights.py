@@ -233,7 +233,7 @@ def test_what_is_left_of_a_start_that_was_cut_is_not_listed_for_ever():
 
 def test_a_start_that_is_retried_while_the_patrol_drops_the_cut_one_stays_known_to_it():
     world = World(ONE)
-    world.before("write", 3, die)
+    world.before("write", 4, die)
     with pytest.raises(MemoryError):
         world.start(key="k")
     world.recover("tables", "write")

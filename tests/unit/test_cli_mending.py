@@ -39,6 +39,12 @@ def test_cancel_sends_the_reason_and_says_how_to_see_the_end() -> None:
     assert world.app.body(f"POST runs/{RUN}/cancel") == {}
 
 
+def test_cancel_with_force_stops_finally_as_well() -> None:
+    world = World(FakeApp().on(f"POST runs/{RUN}/cancel", accepted(a_run("running"))))
+    assert world.run("cancel", RUN, "--force").exit_code == 0
+    assert world.app.body(f"POST runs/{RUN}/cancel") == {"force": True}
+
+
 def test_the_newest_run_can_be_cancelled_and_answered_as_json() -> None:
     app = FakeApp().on("GET runs", {"runs": [a_run()], "continuation": None}).on(f"POST runs/{RUN}/cancel", accepted(a_run("running")))
     assert json.loads(World(app).run("cancel", "@latest", "--json").stdout)["id"] == RUN

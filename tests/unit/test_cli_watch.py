@@ -170,6 +170,7 @@ RETRY = {"at": "2026-11-22T12:00:31.2Z", "attempt": 2, "why": "exit_code: exit c
         ({"retry": {**RETRY, "at": "2026-11-22T12:00:00Z", "why": "failed: no\nmore"}}, "again once the last container is gone, after: no"),
         ({"progress": {"fraction": 0.5, "text": "reading"}}, "50 % reading"),
         ({"progress": {"fraction": None, "text": "reading"}}, "reading"),
+        ({"items": {"count": 100, "succeeded": 40, "failed": 2, "running": 10}}, "42 of 100 items, 2 failed, 10 at work"),
         ({"waiting": None, "retry": None, "progress": None}, ""),
         ({"status": "cancelled", "waiting": QUOTA, "retry": RETRY}, ""),
     ],

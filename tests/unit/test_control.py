@@ -155,7 +155,7 @@ def test_cancelling_twice_is_cancelling_once_and_a_run_that_is_over_cannot_be_ca
     assert status_of(control.cancel, world.services, run.id, {}) == 409
 
 
-@pytest.mark.parametrize("given", [{"reason": 5}, {"reason": "x" * 501}, {"resaon": "typo"}])
+@pytest.mark.parametrize("given", [{"reason": 5}, {"reason": "x" * 501}, {"resaon": "typo"}, {"force": "yes"}])
 def test_a_cancel_that_cannot_be_understood_changes_nothing(given):
     world = World(CHAIN)
     run = world.start()

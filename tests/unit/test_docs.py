@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 import pytest
 
 import function_app
@@ -24,11 +23,16 @@ from loadme.definitions.attempt_rules import (
     MOST_TRIES_OF_AZURE,
     SHORTEST_HEARTBEAT,
 )
-from loadme.definitions.definition import Defaults, Output, Retry, Schedule, Step, Template, Variable, Workflow
+from loadme.definitions.definition import Retry
+from loadme.definitions.doubts import doubts
+from loadme.definitions.graph_rules import MOST_CATCHES
+from loadme.definitions.group_rules import SHORTEST_VOLUME
+from loadme.definitions.groups import MOST_CPU, MOST_MEMORY, MOST_VOLUMES, SPOT_CPU, SPOT_MEMORY
 from loadme.definitions.kinds import HOPELESS, NAMED
+from loadme.definitions.map_rules import MOST_ITEMS, MOST_LANES, MOST_PARALLEL
 from loadme.definitions.names import LONGEST_STEP, LONGEST_VARIABLE, LONGEST_WORKFLOW
-from loadme.definitions.rules import MOST_OUTPUTS, MOST_SCHEDULES, MOST_STEPS, MOST_VARIABLES
-from loadme.definitions.scopes import doubts
+from loadme.definitions.rules import MOST_SCHEDULES, MOST_STEPS
+from loadme.definitions.variable_rules import MOST_OUTPUTS, MOST_VARIABLES
 from loadme.definitions.workflow_files import load
 from localcloud.__main__ import _parser
 from localcloud.arm.faults import Fault
@@ -36,18 +40,10 @@ from localcloud.containers.images import ImageMap
 from tests.functions import functions_of
 
 ROOT = Path(__file__).parents[2]
-README, WORKFLOWS, LOCAL_CLOUD = (ROOT / name for name in ("README.md", "docs/workflows.md", "docs/local-cloud.md"))
-PAGES = (README, WORKFLOWS, LOCAL_CLOUD)
-KEYS = {
-    "A workflow": Workflow,
-    "A variable": Variable,
-    "A schedule": Schedule,
-    "Defaults": Defaults,
-    "A step": Step,
-    "An output": Output,
-    "A retry": Retry,
-    "A template": Template,
-}
+README, WORKFLOWS, LOCAL_CLOUD, REFERENCE = (
+    ROOT / name for name in ("README.md", "docs/workflows.md", "docs/local-cloud.md", "docs/workflow-reference.md")
+)
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 
 
 def text(page: Path) -> str:
@@ -109,18 +105,6 @@ def test_every_block_of_yaml_is_a_workflow_or_an_image_map() -> None:
     assert len(all_blocks) == len(examples("yaml", "steps")) + len(examples("yaml", "images"))
 
 
-@pytest.mark.parametrize("heading", KEYS)
-def test_the_table_of_keys_has_those_that_the_type_has_and_their_defaults(heading: str) -> None:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(KEYS[heading])}
-    documented = {quoted(cells[0])[0]: cells[2] for cells in rows(section(WORKFLOWS, heading))}
-
-    assert set(documented) == set(fields)
-    for name, default in documented.items():
-        assert (default == "") == fields[name].required, name
-        if isinstance(fields[name].default, float | int | str) and fields[name].default is not True:
-            assert default == f"`{fields[name].default}`".replace(".0`", "`"), name
-
-
 def test_the_table_of_what_is_tried_again_has_every_kind_and_says_of_each_what_the_default_does() -> None:
     told = {quoted(cells[0])[0]: cells[2] for cells in rows(section(WORKFLOWS, "What is tried again")) if quoted(cells[0])}
     beginnings = dict.fromkeys(Retry().on, "yes") | {"outputs": "only if"} | dict.fromkeys(("infrastructure", "capacity"), "always")
@@ -131,30 +115,29 @@ def test_the_table_of_what_is_tried_again_has_every_kind_and_says_of_each_what_t
 
 
 def test_the_shortest_heartbeat_and_the_counts_are_those_of_the_rules() -> None:
-    limits = {quoted(cells[0])[0]: cells[1] for cells in rows(section(WORKFLOWS, "A retry"))}
-    step = {quoted(cells[0])[0]: cells[3] for cells in rows(section(WORKFLOWS, "A step"))}
+    limits = {quoted(cells[0])[0]: cells[1] for cells in rows(section(REFERENCE, "A retry"))}
+    step = {quoted(cells[0])[0]: cells for cells in rows(section(REFERENCE, "A step"))}
 
     assert limits["attempts"] == f"1 to {MOST_ATTEMPTS}"
     assert limits["infrastructure"] == limits["capacity"] == f"0 to {MOST_TRIES_OF_AZURE}"
     assert limits["factor"] == f"1 to {LARGEST_FACTOR:g}"
-    assert f"at least {SHORTEST_HEARTBEAT:g}s" in step["heartbeat"]
-    assert f"at most {MOST_LOCATIONS}" in step["locations"]
+    assert f"at least {SHORTEST_HEARTBEAT:g}s" in step["heartbeat"][3]
+    assert f"at most {MOST_LOCATIONS}" in step["locations"][3]
+    assert step["max_parallel"][1] == f"1 to {MOST_LANES}"
+    assert f"at most {MOST_ITEMS:,}" in step["for_each"][3]
+    assert f"at most {MOST_CATCHES}" in step["catch"][3]
+    assert f"at most {MOST_VOLUMES}, by names of {SHORTEST_VOLUME}" in step["volumes"][3]
+    assert f"{SPOT_CPU:g} cores and {SPOT_MEMORY:g} GB" in step["priority"][3]
+    assert f"1 to {MOST_CPU:g}" in step["cpu"][3]
+    assert f"1 to {MOST_MEMORY:g}" in step["memory"][3]
 
 
-def test_the_keys_that_are_not_there_yet_are_refused_as_such() -> None:
-    later = section(WORKFLOWS, "Not there yet").split("\n- ")[1:]
-    places = {
-        "of a workflow": {"name": "w", "steps": {"s": {"image": "i"}}},
-        "of a schedule": {"name": "w", "schedules": [{"cron": "0 0 0 * * *"}], "steps": {"s": {"image": "i"}}},
-        "of a step": {"name": "w", "steps": {"s": {"image": "i"}}},
-    }
-    for line in later:
-        place, _, keys = line.partition(":")
-        for key in quoted(keys):
-            document: dict[str, Any] = json.loads(json.dumps(places[place]))
-            target = {"of a workflow": document, "of a schedule": document.get("schedules", [{}])[0], "of a step": document["steps"]["s"]}
-            target[place][key] = "x"
-            assert "is not honoured by this version yet" in str(load(json.dumps(document), "w.json")[1]), key
+def test_the_counts_of_a_workflow_are_those_of_the_rules() -> None:
+    whole = {quoted(cells[0])[0]: cells for cells in rows(section(REFERENCE, "A workflow"))}
+
+    assert whole["max_parallel"][1] == f"1 to {MOST_PARALLEL}"
+    for key, most in (("schedules", MOST_SCHEDULES), ("variables", MOST_VARIABLES), ("steps", MOST_STEPS), ("name", LONGEST_WORKFLOW)):
+        assert f"at most {most}" in whole[key][3]
 
 
 @pytest.mark.parametrize("cells", [pytest.param(cells, id=cells[0]) for cells in rows(section(WORKFLOWS, "Expressions"))])
@@ -251,7 +234,7 @@ def test_examples_in_python_are_python_and_use_what_the_module_has(page: Path) -
     assert set(re.findall(r"\bstep\.files\.([a-z]+)\(", text(page))) <= {"put", "get", "list"}
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "benchmarks.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(((?!https?:)[^)]+)\)", text(page)):
         file, _, anchor = target.partition("#")

@@ -45,6 +45,7 @@ def test_the_end_of_a_run_is_a_cloud_event_with_all_that_is_required() -> None:
             "run": RUN,
             "workflow": "nightly-report",
             "status": "succeeded",
+            "parent": None,
             "created_at": "2030-01-01T12:00:20.500Z",
             "scheduled_at": None,
             "ended_at": "2030-01-01T12:03:20.500Z",
@@ -125,6 +126,8 @@ def test_the_end_of_an_item_says_which_and_where_its_log_is() -> None:
         "item": 7,
         "attempts": 1,
         "status": "succeeded",
+        "child": None,
+        "answered_by": None,
         "launched_at": "2030-01-01T12:01:20.500Z",
         "started_at": None,
         "ended_at": "2030-01-01T12:03:20.500Z",
@@ -140,6 +143,16 @@ def test_an_item_without_a_container_has_no_attempts_and_its_error_names_the_ste
 
     assert (data["attempts"], data["launched_at"]) == (0, None)
     assert data["error"]["step"] == "convert"
+
+
+def test_the_end_of_a_run_that_is_a_step_names_its_parent() -> None:
+    assert event_of(a_run(parent=f"lm-{RUN}-sub-0-1")).data["parent"] == f"lm-{RUN}-sub-0-1"
+
+
+def test_the_end_of_a_step_without_a_container_names_the_run_that_it_was_and_who_answered() -> None:
+    attempt = Attempt(child=RUN, launched_at=END, expires_at=END)
+    data = item_event(an_item(attempt=attempt, outcome=Outcome(status="succeeded", at=END, source="signal", by="Ada"))).data
+    assert (data["child"], data["answered_by"], data["attempts"]) == (RUN, "Ada", 1)
 
 
 def test_no_variable_and_no_token_is_in_an_event() -> None:

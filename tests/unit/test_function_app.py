@@ -15,7 +15,7 @@ from loadme.core.messages import StepOutcome, StepRequest, decode
 from loadme.errors import Unavailable
 from loadme.settings import BadSettings
 from tests.functions import functions_of
-from tests.world import World, attempt_id
+from tests.world import World
 
 WORKFLOW = """
 name: sample
@@ -58,10 +58,16 @@ def test_the_functions_their_routes_and_levels_are_these():
         "start": ("workflows/{workflow}/runs", ["POST"], "function"),
         "list_workflows": ("workflows", ["GET"], "function"),
         "get_workflow": ("workflows/{workflow}", ["GET"], "function"),
+        "list_versions": ("workflows/{workflow}/versions", ["GET"], "function"),
+        "list_schedules": ("schedules", ["GET"], "function"),
+        "pause_schedule": ("workflows/{workflow}/schedules/{index}/pause", ["POST"], "function"),
+        "resume_schedule": ("workflows/{workflow}/schedules/{index}/resume", ["POST"], "function"),
         "list_runs": ("runs", ["GET"], "function"),
         "get_run": ("runs/{run}", ["GET"], "function"),
         "delete_run": ("runs/{run}", ["DELETE"], "function"),
+        "list_files": ("runs/{run}/files", ["GET"], "function"),
         "cancel_run": ("runs/{run}/cancel", ["POST"], "function"),
+        "signal_step": ("runs/{run}/signal/{step}", ["POST"], "function"),
         "resume_run": ("runs/{run}/resume", ["POST"], "function"),
         "list_poison": ("poison", ["GET"], "function"),
         "replay_poison": ("poison/{id}/replay", ["POST"], "function"),
@@ -171,7 +177,21 @@ def test_runs_are_listed_newest_first_in_pages_and_by_status(world):
     assert [run["id"] for run in since] == made[:2:-1]
 
 
-@pytest.mark.parametrize("params", [{"limit": "0"}, {"limit": "x"}, {"since": "yesterday"}, {"continuation": "no"}])
+@pytest.mark.parametrize("header", ["W/{}", '"another", {}', "*"])
+def test_a_tag_that_was_made_weak_on_the_way_or_is_one_of_several_is_known(world, header):
+    etag = call(function_app.list_workflows, request())[2].headers["ETag"]
+    assert call(function_app.list_workflows, request(headers={"If-None-Match": header.format(etag)}))[0] == 304
+    assert call(function_app.list_workflows, request(headers={"If-None-Match": '"another", W/"one"'}))[0] == 200
+
+
+@pytest.mark.parametrize("params", [{"status": "sucess"}, {"limit": "0"}, {"continuation": "-1"}, {"continuation": "x"}])
+def test_a_listing_of_items_that_cannot_be_understood_is_refused(world, params):
+    _, body, _ = start(day="monday")
+    assert call(function_app.list_items, request(params=params, run=body["id"], step="only"))[0] == 400
+    assert call(function_app.list_items, request(params={"status": "waiting"}, run=body["id"], step="only"))[0] == 200
+
+
+@pytest.mark.parametrize("params", [{"limit": "0"}, {"limit": "x"}, {"since": "yesterday"}, {"continuation": "no"}, {"status": "sucess"}])
 def test_a_listing_that_cannot_be_understood_is_refused(world, params):
     assert call(function_app.list_runs, request(params=params))[0] == 400
 
@@ -289,20 +309,47 @@ def test_a_timer_runs_the_patrol(world, monkeypatch):
 
 
 def test_a_schedule_starts_one_run_for_each_of_its_times(world):
-    from loadme.handlers import scheduled
+    from loadme.handlers import queries, scheduled
 
     with_schedule = World(
         "name: sample\nschedules: [{cron: '0 0 * * * *', variables: {n: 5}}]\nvariables: {n: 1}\nsteps: {only: {image: img}}"
     )
-    first = scheduled.start(with_schedule.services, "sample", 0)
+    assert scheduled.start(with_schedule.services, "sample", 0) == 1
     with_schedule.pass_time(30 * 60)
-    assert scheduled.start(with_schedule.services, "sample", 0).id == first.id
+    assert scheduled.start(with_schedule.services, "sample", 0) == 0
     with_schedule.pass_time(30 * 60 - 0.5)
-    second = scheduled.start(with_schedule.services, "sample", 0)
-    assert second.id != first.id
-    assert with_schedule.show(second)["scheduled_at"] == "2030-01-01T13:00:00.000Z"
-    assert with_schedule.show(second)["variables"] == {"n": 5}
-    assert attempt_id(first, "only") != attempt_id(second, "only")
+    assert scheduled.start(with_schedule.services, "sample", 0) == 1
+    second, _first = queries.list_runs(with_schedule.services, queries.Query())["runs"]
+    shown = queries.get_run(with_schedule.services, second["id"])
+    assert shown["scheduled_at"] == "2030-01-01T13:00:00.000Z"
+    assert shown["variables"] == {"n": 5}
+
+
+def test_the_timer_of_another_time_zone_fires_each_minute_at_its_second():
+    from loadme.definitions.definition import Schedule
+    from loadme.handlers import scheduled
+
+    assert scheduled.timer(Schedule(cron="0 30 2 * * 1-5")) == "0 30 2 * * 1-5"
+    assert scheduled.timer(Schedule(cron="15 30 2 * * 1-5", timezone="Asia/Kathmandu")) == "15 * * * * *"
+
+
+def test_schedules_are_listed_paused_and_resumed(monkeypatch):
+    made = World("name: sample\nschedules: [{cron: '0 0 * * * *'}]\nsteps: {only: {image: img}}")
+    monkeypatch.setattr("loadme.app.services", lambda: made.services)
+    place = {"workflow": "sample", "index": "0"}
+    assert call(function_app.list_schedules, request())[1]["schedules"][0]["next"] == "2030-01-01T13:00:00.000Z"
+    assert call(function_app.pause_schedule, request("POST", b'{"reason": "x"}', **place))[1]["paused"]["reason"] == "x"
+    assert call(function_app.list_schedules, request())[1]["schedules"][0]["paused"]["reason"] == "x"
+    assert call(function_app.resume_schedule, request("POST", **place))[1]["paused"] is None
+    for index in ("9", "1", "-1", "x", "00010", "\u0660", ""):
+        assert call(function_app.pause_schedule, request("POST", **{**place, "index": index}))[0] == 404
+
+
+def test_the_versions_of_a_workflow_are_listed(world):
+    start(day="monday")
+    status, body, _ = call(function_app.list_versions, request(workflow="sample"))
+    assert (status, [one["is_current"] for one in body["versions"]]) == (200, [True])
+    assert call(function_app.list_versions, request(workflow="other"))[0] == 404
 
 
 def test_the_answer_to_a_conflict_names_no_internals():

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadme.definitions.definition import Step, Workflow
-from loadme.definitions.graph import ancestors, before_it, cycles, order
+from loadme.definitions.definition import Catch, Step, Workflow
+from loadme.definitions.graph import ancestors, before_it, catcher, cycles, followers, needs, order
 from tests.unit.definitions import steps, workflow
 
 DIAMOND = {"join": ["right", "left"], "right": ["start"], "left": ["start"], "start": []}
@@ -34,6 +34,45 @@ def test_each_knot_of_waiting_steps_is_found_once() -> None:
     assert cycles(knotted) == [("a", "c", "b", "a"), ("self", "self")]
     assert order(knotted) == ("free",)
     assert before_it(knotted, "behind") == {"a", "b", "c", "free"}
+
+
+def with_catch_and_finally() -> Workflow:
+    mend, a = Step(image="i"), Step(image="i", catch=(Catch(step="mend"),))
+    tidy, notify = Step(image="i", needs=("notify",)), Step(image="i")
+    return Workflow(name="g", steps={"mend": mend, "a": a, "b": Step(image="i", needs=("a",))}, last={"tidy": tidy, "notify": notify})
+
+
+def test_a_step_that_catches_comes_behind_the_one_that_it_catches() -> None:
+    graph = with_catch_and_finally()
+
+    assert (catcher(graph, "mend"), catcher(graph, "a")) == ("a", None)
+    assert (needs(graph, "mend"), followers(graph, "a")) == (("a",), ("mend", "b"))
+    assert ancestors(graph, "mend") == ("a",)
+
+
+def test_finally_comes_behind_all_steps_in_an_order_of_its_own() -> None:
+    graph = with_catch_and_finally()
+
+    assert order(graph) == ("a", "mend", "b", "notify", "tidy")
+    assert ancestors(graph, "notify") == ("a", "mend", "b")
+    assert ancestors(graph, "tidy") == ("a", "mend", "b", "notify")
+    assert needs(graph, "notify") == ()
+
+
+def test_a_catch_can_close_a_cycle_and_steps_of_finally_can_be_on_one() -> None:
+    circle = Workflow(
+        name="g",
+        steps={"a": Step(image="i", needs=("b",), catch=(Catch(step="b"),)), "b": Step(image="i")},
+        last={"x": Step(image="i", needs=("y",)), "y": Step(image="i", needs=("x",))},
+    )
+
+    assert cycles(circle) == [("a", "b", "a"), ("x", "y", "x")]
+
+
+def test_a_step_that_does_not_need_finally_is_not_ordered_by_it() -> None:
+    odd = Workflow(name="g", steps={"a": Step(image="i", needs=("x", "nobody"))}, last={"x": Step(image="i")})
+
+    assert (order(odd), before_it(odd, "a")) == (("a", "x"), set())
 
 
 @st.composite

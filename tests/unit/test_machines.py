@@ -40,12 +40,13 @@ from loadme.core.events import (
     Report,
     RequestStep,
     Resume,
+    TimeOut,
 )
 from loadme.core.ids import AttemptId
 from loadme.core.policies import Policy
 from loadme.core.runs import is_stopped, resumable
 from loadme.core.state import MOST_PAST, Attempt, Error, Item, Outcome, Progress, Run, Value
-from loadme.definitions.definition import Retry, Step, Workflow
+from loadme.definitions.definition import Catch, Retry, Step, Workflow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 POLICY = Policy()
@@ -55,14 +56,22 @@ INFRASTRUCTURE = 2
 WORKFLOW = Workflow(
     name="w",
     steps={
-        "a": Step(image="img", retry=Retry(attempts=2, delay="30s", infrastructure=INFRASTRUCTURE, capacity=1)),
+        "a": Step(
+            image="img",
+            retry=Retry(attempts=2, delay="30s", infrastructure=INFRASTRUCTURE, capacity=1),
+            catch=(Catch(on=("refused",), step="d"),),
+        ),
         "b": Step(image="img", needs=("a",), retry=Retry(attempts=3, delay="1s", infrastructure=INFRASTRUCTURE, capacity=1)),
         "c": Step(image="img", needs=("a",)),
+        "d": Step(image="img", on_error="continue"),
     },
+    last={"z": Step(image="img"), "y": Step(image="img", on_error="continue")},
+    timeout="1h",
+    max_parallel=2,
 )
 LONG = timedelta(minutes=20)
 SELDOM = st.sampled_from([1, 1, 1, 1, 1, 0])
-STEPS = st.sampled_from(["a", "a", "a", "a", "b", "c"])
+STEPS = st.sampled_from(["a", "a", "a", "a", "a", "b", "c", "d", "z", "y"])
 """Most of what is drawn must be about a step that has something to do, or few runs come far."""
 PLATFORM = ("infrastructure", "capacity")
 KINDS = st.sampled_from(["succeeded", "failed", "exit_code", "timed_out", "infrastructure", "capacity", "refused"])
@@ -74,7 +83,7 @@ def error(kind: str) -> Error:
 
 def begun() -> State:
     run = Run(id=ID, workflow="w", definition="d", created_at=NOW, variables=NONE, steps={})
-    return State(workflow=WORKFLOW, run=runs.begin(WORKFLOW, run), asked=tuple(WORKFLOW.steps))
+    return State(workflow=WORKFLOW, run=runs.begin(WORKFLOW, run), asked=tuple(WORKFLOW.every_step))
 
 
 class Runs(RuleBasedStateMachine):
@@ -109,7 +118,8 @@ class Runs(RuleBasedStateMachine):
 
     def _judge(self, run: Run, old: Item | None, new: Item) -> None:
         claim = new.attempt.claim
-        assert not claim or not is_stopped(run) or (old is not None and old.attempt.claim == claim), "launched although the run is to stop"
+        is_claimed_before = old is not None and old.attempt.claim == claim
+        assert not claim or not is_stopped(run, new.step) or is_claimed_before, "launched although the run is to stop"
         if old is not None and new.attempt.number != old.attempt.number:
             assert old.outcome is not None, "an attempt was replaced that had not ended"
             assert new.attempt.number == old.attempt.number + 1
@@ -159,6 +169,18 @@ class Runs(RuleBasedStateMachine):
         is_first = item.outcome is None and back == 0
         assert self.happens(Report(attempt=of, outcome=outcome, chance=0.5)) == is_first
         self._note(step)
+
+    @precondition(lambda self: self.started())
+    @rule(data=st.data(), kind=KINDS)
+    def goes_through(self, data: st.DataObject, kind: str) -> None:
+        """A step that is at work is launched and ends in one go: without this few runs would come to what is behind."""
+        step = data.draw(st.sampled_from(self.started()))
+        self.launch(step)
+        self.report(step, kind, 0)
+        self.happens(Apply(step=step, item=0))
+
+    def started(self) -> list[str]:
+        return [name for name, step in self.state.run.steps.items() if step.status == "started"]
 
     @rule(step=STEPS, what=st.sampled_from(["waits", "starts", "works", "deployed"]), number=st.integers(1, 4))
     def is_seen(self, step: str, what: str, number: int) -> None:
@@ -212,6 +234,15 @@ class Runs(RuleBasedStateMachine):
         if not chance:
             self.happens(Cancel(reason="enough"))
 
+    @rule(chance=SELDOM)
+    def cancel_with_force(self, chance: int) -> None:
+        if not chance:
+            self.happens(Cancel(reason="enough", force=True))
+
+    @rule()
+    def look_at_the_clock(self) -> None:
+        self.happens(TimeOut())
+
     @rule(step=STEPS)
     def stop(self, step: str) -> None:
         """What a request does when the run is to stop, or was resumed without the attempt that is at work."""
@@ -220,13 +251,13 @@ class Runs(RuleBasedStateMachine):
 
     def _is_to_stop(self, step: str) -> bool:
         item = self.item(step)
-        is_old = item is not None and item.outcome is None and item.generation != self.state.run.steps[step].generation
-        return is_stopped(self.state.run) or is_old
+        is_old = item is not None and not item.is_over and item.generation != self.state.run.steps[step].generation
+        return is_stopped(self.state.run, step) or is_old
 
     def _stop(self, step: str) -> None:
         outcome = Outcome(status="cancelled", at=self.now, source="cancel", error=error("cancelled"))
         item = self.item(step)
-        if item is None or (item.outcome is not None and item.generation != self.state.run.steps[step].generation):
+        if item is None or (item.is_over and item.generation != self.state.run.steps[step].generation):
             self.happens(Decline(step=step, item=0, variables=NONE, outcome=outcome))
         else:
             self.happens(Report(attempt=item.attempt_id, outcome=outcome))
@@ -253,7 +284,7 @@ class Runs(RuleBasedStateMachine):
         assert (self.state.run.status == "running") == bool(again) or is_skipped
         assert self.state.run.cancel is None or not again
 
-    @rule(seconds=st.sampled_from([1, 40, 130, 700]))
+    @rule(seconds=st.sampled_from([1, 40, 130, 700, 3600]))
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
@@ -275,7 +306,7 @@ class Runs(RuleBasedStateMachine):
 
     @invariant()
     def a_step_is_started_only_after_what_it_needs(self) -> None:
-        for name, step in WORKFLOW.steps.items():
+        for name, step in WORKFLOW.every_step.items():
             if self.state.run.steps[name].status in ("started", "succeeded"):
                 assert all(self.state.run.steps[need].status == "succeeded" for need in step.needs)
 
@@ -290,11 +321,11 @@ class Runs(RuleBasedStateMachine):
     @invariant()
     def no_budget_is_overdrawn(self) -> None:
         for (step, _), numbers in self.launches.items():
-            rule_ = WORKFLOW.retry(WORKFLOW.steps[step])
+            rule_ = WORKFLOW.retry(WORKFLOW.every_step[step])
             most = rule_.attempts + INFRASTRUCTURE + 5 if rule_.attempts > 1 else 100
             assert len(numbers) <= most
         for item in self.state.items.values():
-            rule_ = WORKFLOW.retry(WORKFLOW.steps[item.step])
+            rule_ = WORKFLOW.retry(WORKFLOW.every_step[item.step])
             assert item.spent.get("work", 0) <= rule_.attempts
             assert item.retry is None or item.spent.get("work", 0) < rule_.attempts or item.outcome.error.kind in PLATFORM
 
@@ -363,7 +394,7 @@ def test_a_resume_from_a_named_step_also_runs_what_it_needs_and_whatever_else_ne
     failed = (Fail(error=error("poison")), Announced(0), Resume(start="b"))
     assert after(begun(), *failed).run.steps["a"].status == "started"
     steps = after(begun(), launch, done, Apply(step="a", item=0), *failed).run.steps
-    assert {name: step.status for name, step in steps.items()} == {"a": "succeeded", "b": "started", "c": "started"}
+    assert {name: steps[name].status for name in "abc"} == {"a": "succeeded", "b": "started", "c": "started"}
 
 
 def test_what_a_run_left_behind_when_it_failed_is_stopped_if_it_is_cancelled_after_its_resume():

@@ -107,7 +107,9 @@ def test_a_default_that_names_the_run_names_the_one_that_a_cut_start_reserved():
 def test_a_caller_cannot_take_the_key_of_a_schedule():
     world = World("name: sample\nvariables: {n: 1}\nschedules: [{cron: '0 0 * * * *', variables: {n: 5}}]\nsteps: {only: {image: img}}")
     world.start(key="schedule 0 2030-01-01T12:00:00.000Z", n=9)
-    assert world.show(scheduled.start(world.services, "sample", 0))["variables"] == {"n": 5}
+    assert scheduled.start(world.services, "sample", 0) == 1
+    (newest, _) = queries.list_runs(world.services, queries.Query())["runs"]
+    assert queries.get_run(world.services, newest["id"])["variables"] == {"n": 5}
 
 
 @pytest.mark.parametrize("keys", [f"{SECRET}:k1", f"2030.01:{SECRET}", f"k1:{SECRET[:8]}", f"k1{SECRET}"])

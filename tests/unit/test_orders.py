@@ -103,7 +103,7 @@ def whatever_happens(state: State, now: datetime) -> Iterator[Event]:
         yield from (Deployed(attempt(number)),) if _may_release(state, number) else ()
         yield from (Release(attempt=attempt(number), why="busy", after=5.0),) if _may_release(state, number) else ()
         yield from (Cleaned(attempt=attempt(number)),) if _is_left(state, number) else ()
-    if is_stopped(state.run):
+    if is_stopped(state.run, "a"):
         yield stop(state, now)
 
 
@@ -147,7 +147,7 @@ def what_is_due(state: State, now: datetime) -> list[Event]:
 
 def _handled(state: State, action: Any, now: datetime) -> Iterator[Event]:
     if isinstance(action, RequestStep):
-        yield stop(state, now) if is_stopped(state.run) else launch()
+        yield stop(state, now) if is_stopped(state.run, "a") else launch()
     elif isinstance(action, Check):
         yield timeout(action.attempt, now)
     elif isinstance(action, Advance):
@@ -164,7 +164,7 @@ def judge(before: State, event: Event, after: State) -> None:
     """What must hold of every step from one state to the next."""
     old, new = before.items.get(KEY), after.items.get(KEY)
     assert new is None or new.is_over or not new.applied, "applied before it was over"
-    assert not is_stopped(before.run) or _claim(new) in (None, _claim(old)), "launched although the run is to stop"
+    assert not is_stopped(before.run, "a") or _claim(new) in (None, _claim(old)), "launched although the run is to stop"
     assert outcomes(old).items() <= outcomes(new).items(), "an outcome changed or was forgotten"
     if before.run.status != "running":
         assert (after.run.status, after.run.steps, after.run.error) == (before.run.status, before.run.steps, before.run.error)

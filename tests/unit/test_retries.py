@@ -224,10 +224,11 @@ def test_a_region_without_capacity_is_given_up_after_its_rounds():
     assert night.world.ended(night.run)["kind"] == "capacity"
 
 
-def test_a_quota_that_is_used_up_never_fails_a_step():
+@pytest.mark.parametrize("code", [QUOTA, "ResourceRequestsThrottled"])
+def test_a_quota_that_is_used_up_never_fails_a_step(code):
     night = Nights()
     for number in range(1, 15):
-        without_capacity(night, number, QUOTA)
+        without_capacity(night, number, code)
     night.succeed(15)
     assert night.world.show(night.run)["status"] == "succeeded"
 

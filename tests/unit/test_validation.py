@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadme.definitions.doubts import doubts
 from loadme.definitions.kinds import NAMED
-from loadme.definitions.scopes import doubts
 from loadme.definitions.validation import parse
 from tests.unit.definitions import document, steps, workflow
 
@@ -246,6 +246,20 @@ json_like = st.recursive(
                     "locations",
                     "template",
                     "parameters",
+                    "wait",
+                    "sleep",
+                    "workflow",
+                    "for_each",
+                    "max_parallel",
+                    "tolerate",
+                    "catch",
+                    "step",
+                    "volumes",
+                    "init",
+                    "sidecars",
+                    "secrets",
+                    "timezone",
+                    "group",
                 ]
             ),
             inner,
@@ -254,7 +268,12 @@ json_like = st.recursive(
     ),
     max_leaves=10,
 )
-parts = st.dictionaries(st.sampled_from(["name", "version", "steps", "variables", "schedules", "defaults", "x"]), json_like)
+parts = st.dictionaries(
+    st.sampled_from(
+        ["name", "version", "steps", "variables", "schedules", "defaults", "finally", "outputs", "concurrency", "timeout", "x"]
+    ),
+    json_like,
+)
 
 
 @given(parts, st.dictionaries(st.sampled_from("ab"), json_like))

@@ -113,3 +113,11 @@ def test_what_is_written_as_text_is_parsed_back(value: Any) -> None:
 def test_numbers_take_their_declared_form() -> None:
     assert [type(normal("integer", 3.0)), type(normal("number", 3)), type(normal(None, 3))] == [int, float, int]
     assert normal("number", 2**53 + 1) == 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [({"files": [1, {"name": "x\0"}]}, "files[1].name"), ([[2**80]], "[0][0]"), ({"k" * 99: float("inf")}, "k" * 40)],
+)
+def test_a_flaw_inside_a_value_is_told_with_its_place(value: object, where: str) -> None:
+    assert str(conforms(None, value)).endswith(f", at {where}")

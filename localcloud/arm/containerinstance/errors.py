@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from localcloud.arm.errors import ArmError, bad_request
 
 
@@ -82,4 +84,47 @@ def foreign_identity(group: str) -> ArmError:
     return bad_request(
         "InvalidImageRegistryIdentity",
         f"The identity in the 'imageRegistryCredentials' of container group '{group}' not found in container group identity list.",
+    )
+
+
+def no_priority(group: str) -> ArmError:
+    return bad_request("PriorityNotSpecified", f"The 'Priority' must be one of 'Regular,Spot' for container group '{group}'.")
+
+
+def spot_in_a_network() -> ArmError:
+    return bad_request(
+        "SpotPriorityContainerGroupNotSupportedForInboundConnectivity",
+        "Spot Priority is not supported for container groups with inbound connectivity.",
+    )
+
+
+def spot_elsewhere(location: str, known: Iterable[str]) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request(
+        "SpotPriorityContainerGroupNotSupportedInRegion",
+        f"Spot Priority Container Group is not supported in '{location}'. It is supported in '{','.join(known)}'.",
+    )
+
+
+def too_much(group: str, resource: str, given: float, most: float) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request(
+        "InvalidResourceRequests",
+        f"The total '{resource}' request '{given:g}' of container group '{group}' is invalid: it must be at most {most:g}.",
+    )
+
+
+def invalid_volume(what: str, group: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request("InvalidVolume", f"A volume of container group '{group}' is invalid: {what}.")
+
+
+def invalid_subnet(given: str) -> ArmError:
+    return bad_request("InvalidSubnetId", f"The subnet '{given}' is not the resource id of a subnet.")
+
+
+def init_failed(container: str, group: str, code: int) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request(
+        "InitContainerFailed", f"The init container '{container}' of container group '{group}' ended with exit code '{code}'."
     )

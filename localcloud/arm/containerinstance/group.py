@@ -8,7 +8,7 @@ from typing import Any
 
 from localcloud.arm.errors import ArmError
 from localcloud.arm.ids import seconds
-from localcloud.containers import Container
+from localcloud.containers import Container, Mount, Volume
 
 State = dict[str, Any]
 
@@ -26,7 +26,10 @@ def add_event(events: list[State], name: str, message: str, now: datetime, kind:
 
 @dataclass(kw_only=True)
 class ContainerStatus:
-    """`current` and `previous` are container states as ACI shows them; `process` is what runs or has run last."""
+    """`current` and `previous` are container states as ACI shows them; `process` is what runs or has run last.
+
+    `requests` is empty for an init container: it has all that the group has.
+    """
 
     name: str
     image: str
@@ -35,6 +38,7 @@ class ContainerStatus:
     variables: list[dict[str, str]]
     requests: dict[str, float]
     limits: dict[str, float] | None = None
+    mounts: tuple[Mount, ...] = ()
     current: State | None = None
     previous: State | None = None
     restarts: int = 0
@@ -49,6 +53,10 @@ class ContainerStatus:
     @property
     def ended(self) -> bool:
         return self.current is not None and self.current["state"] == "Terminated"
+
+    @property
+    def succeeded(self) -> bool:
+        return self.ended and self.current is not None and self.current["exitCode"] == 0
 
     def event(self, name: str, message: str, now: datetime, kind: str = "Normal") -> None:
         add_event(self.events, name, message, now, kind)
@@ -66,6 +74,12 @@ class ContainerGroup:
     restart_policy: str  # "" when the creator sent none: ACI then behaves as `Always` and does not show it
     ip_address: dict[str, Any] | None
     containers: list[ContainerStatus]
+    init: list[ContainerStatus] = field(default_factory=list)
+    volumes: list[Volume] = field(default_factory=list)
+    subnets: list[dict[str, str]] = field(default_factory=list)
+    eviction: float = 0.0  # seconds after its start, if a fault says so
+    comes_back: bool = True  # whether it is started again then
+    priority: str = ""  # "" when the creator sent none: ACI does not show it then
     provisioning_state: str = "Pending"
     error: ArmError | None = None
     events: list[State] = field(default_factory=list)
@@ -80,6 +94,10 @@ class ContainerGroup:
         return sum(container.requests["cpu"] for container in self.containers)
 
     @property
+    def everything(self) -> list[ContainerStatus]:
+        return [*self.init, *self.containers]
+
+    @property
     def transitioning(self) -> bool:
         return self.provisioning_state in {"Pending", "Creating"}
 
@@ -90,6 +108,8 @@ class ContainerGroup:
     @property
     def state(self) -> str:
         """The instance view's state."""
+        if any(container.ended and not container.succeeded for container in self.init):
+            return "Failed"
         # A failed provisioning is still pending to the instance view: nothing has run, and ACI may go on trying.
         if self.provisioning_state != "Succeeded":
             return "Pending"
@@ -98,4 +118,4 @@ class ContainerGroup:
         return "Succeeded" if all(container.current and container.current["exitCode"] == 0 for container in self.containers) else "Failed"
 
     def container(self, name: str) -> ContainerStatus | None:
-        return next((container for container in self.containers if container.name == name), None)
+        return next((container for container in self.everything if container.name == name), None)

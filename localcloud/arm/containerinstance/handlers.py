@@ -62,6 +62,7 @@ class ContainerInstance:
         key = self._id(group, name)
         self.check_location(call.object())
         wanted = read_group(key, name, call.object())
+        wanted.eviction, wanted.comes_back = call.eviction, call.comes_back
         self._check_identities(wanted)
         known = self._groups.get(key.lower())
         if known is not None:

@@ -1,4 +1,7 @@
-"""How a container group comes to life and ends, on the clock: Pending, Creating, Succeeded or Failed; pulling, running, terminated."""
+"""How a container group comes to life and ends, on the clock: Pending, Creating, Succeeded or Failed; pulling, running, terminated.
+
+Its init containers run one after the other while the group is still Creating. One that fails is the end: the others never start.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
 
 
+EVICTED = 7147  # what ACI says of a container that it stopped for its own ends
+
+
 class Lifecycle:
     """Moves container groups along. Every method is called with the state's lock held."""
 
@@ -23,6 +29,7 @@ class Lifecycle:
         self._latencies = state.settings.latencies
 
     def provision(self, group: ContainerGroup, fate: str) -> None:
+        """Begin; with a fate, which says why, it comes to nothing."""
         self._later(group, self._latencies.creating, lambda group: self._find_no_room(group, fate) if fate else self._create(group))
 
     def _find_no_room(self, group: ContainerGroup, why: str) -> None:
@@ -32,10 +39,14 @@ class Lifecycle:
     def abandon(self, group: ContainerGroup) -> None:
         """Kill what runs; timers that were set for the group do nothing from now on."""
         group.incarnation = object()
-        for container in group.containers:
-            container.run = None
-            if container.process is not None:
-                container.process.stop(self._latencies.stop_grace)
+        for container in group.everything:
+            self._kill(container)
+        self._state.runtime.forget(group.name)
+
+    def _kill(self, container: ContainerStatus) -> None:
+        container.run = None
+        if container.process is not None:
+            container.process.stop(self._latencies.stop_grace)
 
     def _later(self, group: ContainerGroup, delay: float, step: Callable[[ContainerGroup], None]) -> None:
         incarnation = group.incarnation
@@ -49,19 +60,19 @@ class Lifecycle:
 
     def _create(self, group: ContainerGroup) -> None:
         group.provisioning_state = "Creating"
-        for container in group.containers:
+        for container in group.everything:
             container.current = {"state": "Waiting", "detailStatus": "ContainerCreating"}
         self._later(group, self._latencies.pulling, self._pull)
 
     def _pull(self, group: ContainerGroup) -> None:
         now = self._state.clock.now()
-        for container in group.containers:
+        for container in group.everything:
             container.event("Pulling", f'pulling image "{container.image}"', now)
         self._later(group, self._latencies.pull, self._pulled)
 
     def _pulled(self, group: ContainerGroup) -> None:
         now = self._state.clock.now()
-        missing = [(container, why) for container in group.containers if (why := self._why_not(group, container.image))]
+        missing = [(container, why) for container in group.everything if (why := self._why_not(group, container.image))]
         for container, advice in missing:
             container.event("Failed", f'Failed to pull image "{container.image}": {advice}', now, "Warning")
             container.current = {"state": "Waiting", "detailStatus": f'ImagePullBackOff: Back-off pulling image "{container.image}"'}
@@ -69,9 +80,9 @@ class Lifecycle:
             group.provisioning_state = "Failed"
             group.error = errors.inaccessible_image(missing[0][0].image, group.name, missing[0][1])
             return
-        for container in group.containers:
+        for container in group.everything:
             container.event("Pulled", f'Successfully pulled image "{container.image}"', now)
-        self._later(group, self._latencies.start, self._start_all)
+        self._later(group, self._latencies.start, self._begin)
 
     def _why_not(self, group: ContainerGroup, image: str) -> str:
         """Why the image cannot be pulled; "" if it can."""
@@ -81,10 +92,30 @@ class Lifecycle:
                 return f"the username or the password for {server} is wrong, or its admin account is off"
         return "" if self._state.runtime.has(image) else self._state.runtime.advice(image)
 
-    def _start_all(self, group: ContainerGroup) -> None:
+    def _begin(self, group: ContainerGroup) -> None:
+        """The next init container that has not succeeded yet; without one all others."""
+        waiting = next((container for container in group.init if not container.succeeded), None)
+        if waiting is not None:
+            self._start(group, waiting)
+            return
         group.provisioning_state = "Succeeded"
+        self._started(group)
         for container in group.containers:
             self._start(group, container)
+        if group.eviction > 0:
+            self._later(group, group.eviction, self._evict)
+
+    def _evict(self, group: ContainerGroup) -> None:
+        """Azure wants its machine back: all that runs is killed, and started again, unless the group is to stay away."""
+        now = self._state.clock.now()
+        for container in group.containers:
+            if container.current is None or container.current["state"] != "Running":
+                continue
+            self._kill(container)
+            container.event("Killing", f"Killing container {container.name} (platform initiated).", now)
+            self._terminate(container, EVICTED)
+            if group.comes_back:
+                self._back_off(group, container)
 
     def _start(self, group: ContainerGroup, container: ContainerStatus) -> None:
         now = self._state.clock.now()
@@ -93,7 +124,6 @@ class Lifecycle:
         run = container.run = object()
         container.event("Started", "Started container", now)
         container.current = {"state": "Running", "startTime": milliseconds(now), "detailStatus": ""}
-        self._started(group)
 
         def ended(code: int) -> None:
             with self._state.lock:
@@ -106,6 +136,7 @@ class Lifecycle:
             image=container.image,
             command=tuple(container.command),
             environment=container.environment,
+            mounts=container.mounts,
         )
         try:
             container.process = self._state.runtime.start(launch, ended)
@@ -114,6 +145,22 @@ class Lifecycle:
             self._end(group, container, 128)
 
     def _end(self, group: ContainerGroup, container: ContainerStatus, code: int) -> None:
+        self._terminate(container, code)
+        if container in group.init:
+            self._end_init(group, container, code)
+        elif self._restarts(group, code):
+            self._back_off(group, container)
+
+    def _end_init(self, group: ContainerGroup, container: ContainerStatus, code: int) -> None:
+        if code == 0:
+            self._begin(group)
+        elif group.restart_policy != "Never":
+            self._back_off(group, container)
+        else:
+            group.provisioning_state = "Failed"
+            group.error = errors.init_failed(container.name, group.name, code)
+
+    def _terminate(self, container: ContainerStatus, code: int) -> None:
         # Without a start time only if the very start failed.
         begun = container.current or {}
         container.current = {
@@ -123,8 +170,6 @@ class Lifecycle:
             "finishTime": milliseconds(self._state.clock.now()),
             "detailStatus": "Error" if code else "Completed",
         }
-        if self._restarts(group, code):
-            self._back_off(group, container)
 
     def _restarts(self, group: ContainerGroup, code: int) -> bool:
         """ACI may restart after a non-zero exit even under Never: its documentation says so."""
@@ -139,6 +184,8 @@ class Lifecycle:
 
         def again(group: ContainerGroup) -> None:
             container.restarts += 1
+            if container is group.containers[0]:
+                self._started(group)
             self._start(group, container)
 
         self._later(group, self._latencies.back_off, again)

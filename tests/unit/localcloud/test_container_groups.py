@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localcloud.arm import Limits, Quotas
+from localcloud.arm import ArmSettings, Limits, Quotas
+from localcloud.environment import app_settings
+from localcloud.settings import CloudSettings
 from tests.unit.localcloud.worlds import GROUPS, SUBSCRIPTION, World, group_body, make_world
 
 
@@ -161,6 +164,19 @@ def test_each_region_has_quotas_and_limits_of_its_own_however_it_is_written() ->
     assert world.put_group("c", location="westeurope").body["error"]["code"] == "ContainerGroupQuotaReached"
 
 
+def test_what_the_app_is_told_of_the_limits_may_be_used_up_at_once_although_all_else_is_quicker() -> None:
+    settings = CloudSettings(scale=0.5, arm=ArmSettings(limits=Limits(five_minutes=2, hour=100)))
+    world = make_world(limits=settings.limits)
+    told = app_settings(settings, url="u", arm="a", vaults="v", identity="i", identity_secret="s", ca=Path("ca"), storage={})
+    assert (told["LOADME_QUOTA_CREATES_5M"], told["LOADME_QUOTA_CREATES_1H"]) == ("4", "200")
+
+    assert [world.put_group(name).status for name in "abcde"] == [201, 201, 201, 201, 429]
+    world.clock.advance(599)  # five minutes of the app, to which Azure is twice as quick
+    assert world.put_group("e").status == 429
+    world.clock.advance(1)
+    assert world.put_group("e").status == 201
+
+
 def test_deletes_are_throttled_apart_from_creates() -> None:
     world = make_world(limits=Limits(five_minutes=2))
     for name in ("a", "b", "c"):
@@ -220,8 +236,8 @@ def test_writes_are_throttled_by_a_bucket() -> None:
         ({"osType": None}, "InvalidOsType"),
         ({"containers": []}, "InvalidContainerGroupContainers"),
         ({"containers": [{"name": "a", "properties": {"image": "x"}}]}, "ResourceRequestsNotSpecified"),
-        ({"volumes": [{"name": "secrets", "secret": {"a": "YQ=="}}]}, "LocalCloudNotSupported"),
-        ({"initContainers": [{"name": "a"}]}, "LocalCloudNotSupported"),
+        ({"volumes": [{"name": "source", "gitRepo": {"repository": "https://example.com"}}]}, "LocalCloudNotSupported"),
+        ({"initContainers": [{"name": "a"}]}, "InvalidContainerImage"),
         ({"colour": "red"}, "InvalidRequestContent"),
         ({"imageRegistryCredentials": [{"server": "x", "identity": "/y"}]}, "InvalidImageRegistryIdentity"),
         ({"imageRegistryCredentials": "r.io"}, "InvalidRequestContent"),

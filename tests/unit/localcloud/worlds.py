@@ -36,6 +36,7 @@ class FakeRuntime:
     """Has every image that is not called absent."""
 
     started: list[FakeContainer] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
     def has(self, image: str) -> bool:
         return "absent" not in image
@@ -46,6 +47,9 @@ class FakeRuntime:
     def start(self, launch: Launch, ended: Callable[[int], None]) -> FakeContainer:
         self.started.append(FakeContainer(launch, ended))
         return self.started[-1]
+
+    def forget(self, group: str) -> None:
+        self.forgotten.append(group)
 
     def close(self) -> None:
         pass

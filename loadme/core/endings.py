@@ -1,0 +1,88 @@
+"""How a step ended: what becomes of its failure, and whether those that need it may begin.
+
+For those that need it a step has succeeded, failed or was skipped. One whose failure was made good (`catch` with outputs, or
+`on_error: continue`) counts as both succeeded and failed, so that either may be asked for; one that another step catches has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec.structs import replace
+
+from loadme.core.state import OPEN_STEP, SHORT, Error, Outcome, StepState, Value
+from loadme.definitions import graph
+from loadme.definitions.definition import Ending, Step, Workflow
+from loadme.definitions.kinds import FOUND, NOT_SAID
+
+Next = Literal["pending", "started", "skipped"]
+
+
+def endings(step: StepState) -> tuple[Ending, ...]:
+    """What the step counts as for those that need it: nothing before it is over, nor if it was cancelled."""
+    if step.status == "failed" and step.handled in ("continue", "outputs"):
+        return ("succeeded", "failed")
+    return (step.status,) if step.status in ("succeeded", "failed", "skipped") else ()
+
+
+def next_status(workflow: Workflow, steps: Mapping[str, StepState], name: str) -> Next:
+    """What becomes of a step that is pending: it is skipped as soon as one thing that it waits for can no longer come about."""
+    found = [_is_met(steps[need], accepted) for need, accepted in workflow.every_step[name].accepted.items()]
+    catcher = graph.catcher(workflow, name)
+    if catcher is not None:
+        found.append(_is_caught(steps[catcher], name))
+    if False in found:
+        return "skipped"
+    return "started" if all(found) else "pending"
+
+
+def ended(step: Step, state: StepState, outcome: Outcome, name: str) -> StepState:
+    """The step's state with its outcome; as it was, if it is over already."""
+    if state.status not in OPEN_STEP:
+        return state
+    # The run's row has a limit, and may have 500 steps that failed: the whole error is with the item.
+    error = outcome.error and replace(outcome.error, step=name, message=outcome.error.message[:SHORT], details=(), log=())
+    status = "failed" if outcome.status == "timed_out" else outcome.status
+    over = replace(state, status=status, ended_at=outcome.at, outputs=outcome.outputs, error=error)
+    return _handled(step, over) if status == "failed" else over
+
+
+def is_trouble(step: StepState) -> bool:
+    """Whether the step keeps the run from succeeding: it failed and nothing took care of that, or it was cancelled."""
+    return step.status == "cancelled" or (step.status == "failed" and not step.handled)
+
+
+def is_meant(on: tuple[str, ...], kind: str) -> bool:
+    """Whether a `catch` is for this kind of error: `failed` stands for whatever the work itself says, an exit code too, and nothing at all
+    for every kind but `cancelled`."""
+    if not on:
+        return kind != "cancelled"
+    return kind in on or ("failed" in on and kind not in (*NOT_SAID, *FOUND))
+
+
+def error_of(steps: Mapping[str, StepState]) -> Error | None:
+    """The error of the first of these steps that failed, else of the first that was stopped."""
+    troubles = [step for step in steps.values() if is_trouble(step) and step.error is not None]
+    failed = next((step for step in troubles if step.status == "failed"), None)
+    first = failed or next(iter(troubles), None)
+    return first.error if first else None
+
+
+def _is_met(need: StepState, accepted: tuple[Ending, ...]) -> bool | None:
+    """Whether the need ended as it must; None as long as it is open."""
+    return None if need.status in OPEN_STEP else any(ending in accepted for ending in endings(need))
+
+
+def _is_caught(need: StepState, name: str) -> bool | None:
+    return None if need.status in OPEN_STEP else need.handled == f"step:{name}"
+
+
+def _handled(step: Step, failed: StepState) -> StepState:
+    kind = failed.error.kind if failed.error else "failed"
+    entry = next((one for one in step.catch if is_meant(one.on, kind)), None)
+    if entry is None:
+        return replace(failed, handled="continue") if step.on_error == "continue" else failed
+    if entry.step is not None:
+        return replace(failed, handled=f"step:{entry.step}")
+    return replace(failed, handled="outputs", outputs=Value(inline=entry.outputs or {}))

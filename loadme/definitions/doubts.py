@@ -1,0 +1,45 @@
+"""What in a valid workflow is probably not meant, but may be: hence no error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from loadme.definitions import expressions
+from loadme.definitions.checks import steps_at
+from loadme.definitions.definition import Workflow
+from loadme.definitions.problems import Problem
+from loadme.definitions.texts import Text, default_texts, step_texts, value_texts
+from loadme.definitions.variable_rules import secret_outputs
+
+_GETS_SECRETS = re.compile(r"env\.|(?:init|sidecars)\.[^.]+\.env\.|variables\.|if$|for_each$")
+_ONE_BRACE = re.compile(r"\$\{\s*(?:(?:variables|steps|run|item)\s*[.\[][^}\n]{0,60}\}?|(?:item|index)\s*\})")
+
+
+def doubts(workflow: Workflow) -> Iterator[Problem]:
+    """Texts like expressions that are none, secrets where nothing gets them, and heartbeats that nobody sends."""
+    secrets = {(name, output) for name, step in workflow.every_step.items() for output in secret_outputs(step)}
+    for path, one in _texts(workflow):
+        if (found := _ONE_BRACE.search(expressions.literal_text(one.text))) is not None:
+            hint = "write ${{ ... }} if it is meant as one"
+            yield Problem(f"{path}.{one.path}", f"`{found[0]}` is no expression: it is passed on as it stands", hint)
+        if (secret := _secret_in(one, secrets)) and not (_GETS_SECRETS.match(one.path) and expressions.is_expression(one.text)):
+            message = f"`{secret}` is a secret: here stands only what refers to it"
+            yield Problem(f"{path}.{one.path}", message, f"give it by env, alone: {secret.upper()}: ${{{{ variables.{secret} }}}}")
+    for path, step in steps_at(workflow):
+        if step.is_container and workflow.heartbeat(step) and workflow.callback(step) == "url":
+            message = "containers that report to a callback URL know nothing of heartbeats: without one the attempt is given up"
+            yield Problem(f"{path}.heartbeat", message, "check that its image sends them, or drop `heartbeat`")
+
+
+def _secret_in(one: Text, secrets: Collection[tuple[str, str]]) -> str | None:
+    """The secret output that the text reads, if it reads one."""
+    used = expressions.references(one.text)
+    named = {output for _, output in secrets}
+    return next(iter(sorted(used.variables & named) or sorted(output for step, output in used.outputs & set(secrets))), None)
+
+
+def _texts(workflow: Workflow) -> Iterator[tuple[str, Text]]:
+    yield from (("defaults", one) for one in default_texts(workflow.defaults))
+    yield from ((path, one) for path, step in steps_at(workflow) for one in step_texts(step))
+    yield from (("outputs", one) for one in value_texts(workflow.outputs))

@@ -1,0 +1,96 @@
+"""The containers of a container group as a body asks for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.arm.containerinstance import errors
+from localcloud.arm.containerinstance.group import ContainerStatus
+from localcloud.arm.containerinstance.reading import as_list, as_object, only
+from localcloud.arm.containerinstance.volumes import read_mounts
+from localcloud.arm.errors import bad_request, not_supported
+from localcloud.containers import Volume
+
+NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_MOST = 60
+
+_INIT = {"image", "command", "environmentVariables", "volumeMounts"}
+_CONTAINER = _INIT | {"ports", "resources"}
+# Azure's, not ours: accepted when empty, refused when they ask for something.
+_UNSUPPORTED = {"livenessProbe", "readinessProbe", "securityContext", "configMap"}
+
+Volumes = Mapping[str, Volume]
+
+
+def read_containers(properties: Mapping[str, Any], volumes: Volumes, group: str) -> tuple[list[ContainerStatus], list[ContainerStatus]]:
+    """The init containers and the others. Raises ACI's 400s."""
+    init = [
+        _container(item, volumes, group, f"properties.initContainers[{at}]", is_init=True)
+        for at, item in enumerate(as_list(properties.get("initContainers"), "properties.initContainers"))
+    ]
+    given = properties.get("containers")
+    if not isinstance(given, list) or not given or len(given) + len(init) > _MOST:
+        raise bad_request("InvalidContainerGroupContainers", f"The container group '{group}' must have between 1 and {_MOST} containers.")
+    containers = [_container(item, volumes, group, f"properties.containers[{at}]") for at, item in enumerate(given)]
+    if len({item.name for item in (*init, *containers)}) < len(init) + len(containers):
+        raise bad_request("DuplicateContainerName", f"Two containers of container group '{group}' have the same name.")
+    return init, containers
+
+
+def _container(given: Any, volumes: Volumes, group: str, path: str, *, is_init: bool = False) -> ContainerStatus:
+    entry = as_object(given, path)
+    only(entry, {"name", "properties"}, (), "Container", f"{path}.")
+    name = str(entry.get("name") or "")
+    if not NAME.fullmatch(name):
+        raise errors.invalid_name("Container", name, group)
+    properties = as_object(entry.get("properties"), path)
+    kind = "InitContainerPropertiesDefinition" if is_init else "ContainerProperties"
+    only(properties, (_INIT if is_init else _CONTAINER) | {"instanceView"}, _UNSUPPORTED, kind, f"{path}.properties.")
+    if not properties.get("image"):
+        raise bad_request("InvalidContainerImage", f"The image of container '{name}' in container group '{group}' is not specified.")
+    requests, limits = ({}, None) if is_init else _resources(as_object(properties.get("resources"), path), name, group)
+    return ContainerStatus(
+        name=name,
+        image=str(properties["image"]),
+        command=[str(word) for word in as_list(properties.get("command"), f"{path}.properties.command")],
+        ports=as_list(properties.get("ports"), f"{path}.properties.ports"),
+        variables=_variables(as_list(properties.get("environmentVariables"), f"{path}.properties.environmentVariables"), name, group),
+        requests=requests,
+        limits=limits,
+        mounts=read_mounts(properties.get("volumeMounts"), volumes, name, group),
+    )
+
+
+def _resources(given: Mapping[str, Any], name: str, group: str) -> tuple[dict[str, float], dict[str, float] | None]:
+    requests = as_object(given.get("requests"), "requests")
+    try:
+        # Text that is a number will do: many templates have parameters of type string for them.
+        amounts = {key: float(requests[key]) for key in ("memoryInGB", "cpu")}
+    except (KeyError, TypeError, ValueError):
+        raise errors.no_resources(name, group) from None
+    if requests.get("gpu"):
+        raise not_supported("A GPU")
+    limits = as_object(given.get("limits"), "limits")
+    known = {key: float(value) for key, value in limits.items() if isinstance(value, int | float)}
+    return amounts, known or None
+
+
+def _variables(given: list[Any], name: str, group: str) -> list[dict[str, str]]:
+    variables = []
+    for item in given:
+        entry = as_object(item, "environmentVariables")
+        if not _VARIABLE.fullmatch(str(entry.get("name") or "")):
+            raise errors.invalid_variable(name, group)
+        # A null is an absent one: templates write both keys and leave one null.
+        kept = {key: str(entry[key]) for key in ("name", "value", "secureValue") if entry.get(key) is not None}
+        if len(kept) != 2:
+            raise bad_request(
+                "InvalidContainerEnvironmentVariable",
+                f"The environment variable '{kept['name']}' in container '{name}' of container group '{group}' is invalid: "
+                "give it either 'value' or 'secureValue'.",
+            )
+        variables.append(kept)
+    return variables

@@ -1,0 +1,73 @@
+"""The volumes of container groups as folders of this machine, and how a process that nobody can mount anything for finds them.
+
+What a group's containers share (emptyDir, secret) goes with the group. A share of Azure Files is a folder that stays. A mount path is
+found in two ways: by its own name below the folder that the process is started in (`/data` is `data`), and, wherever it stands as a
+path in the command or in the group's environment, replaced by the volume's folder. A path that is written in the program itself is not
+found, and read-only is not kept: that takes real containers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from localcloud.containers.runtime import Mount, Volume
+
+_BEFORE, _AFTER = r"(?<![\w./-])", r"(?![\w.-])"
+
+
+class Volumes:
+    """Those of one group are below `root`, the shares below `shares`, by account and name."""
+
+    def __init__(self, root: Path, shares: Path) -> None:
+        self._root = root
+        self._shares = shares
+        self._numbers = itertools.count(1)
+
+    def folder(self, group: str, volume: Volume) -> Path:
+        """The volume's folder, which is made with its files when a container first needs it."""
+        if volume.kind == "azureFile":
+            folder = self._shares / volume.account / volume.share
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        folder = self._root / group / volume.name
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o700)
+            for name, content in volume.files.items():
+                (folder / name).write_bytes(content)
+        return folder
+
+    def forget(self, group: str) -> None:
+        """Remove the group's own; the next group of this name has new ones at once."""
+        gone = self._root / f".gone-{next(self._numbers)}"
+        with suppress(FileNotFoundError):
+            (self._root / group).rename(gone)
+            # At the side: whoever forgets it may hold a lock, and there may be many files.
+            threading.Thread(target=shutil.rmtree, args=(gone,), kwargs={"ignore_errors": True}, daemon=True).start()
+
+
+def link(work: Path, folders: Mapping[str, Path]) -> None:
+    """Make each mount path, below `work`, a link to its folder. One inside another one's is left out."""
+    for path in sorted(folders):
+        place = work / path.lstrip("/")
+        if not any(parent.is_symlink() for parent in place.parents):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(folders[path], target_is_directory=True)
+
+
+def translate(text: str, folders: Mapping[str, Path]) -> str:
+    """The text with each mount path that stands in it as a path, or begins one, replaced by its folder."""
+    if not folders:
+        return text
+    paths = "|".join(re.escape(path) for path in sorted(folders, key=len, reverse=True))
+    return re.sub(f"{_BEFORE}({paths}){_AFTER}", lambda found: str(folders[found[1]]), text)
+
+
+def folders_of(volumes: Volumes, group: str, mounts: Sequence[Mount]) -> dict[str, Path]:
+    """The folder at each mount path."""
+    return {mount.path: volumes.folder(group, mount.volume) for mount in mounts}
