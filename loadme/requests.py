@@ -11,7 +11,7 @@ from loadme.core.engine import State
 from loadme.core.events import Action, Advance, Announce, Check, CleanUp, Collect, ExpandStep, LeaveGroup, RequestStep, TellParent
 from loadme.core.ids import AttemptId, parse_attempt
 from loadme.core.messages import LOOK_NOW, Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest
-from loadme.core.state import Value
+from loadme.core.state import StepState, Value
 from loadme.definitions import variables
 from loadme.definitions.graph import ancestors
 from loadme.services import Services
@@ -78,7 +78,12 @@ def outputs_of(services: Services, state: State, steps: Iterable[str]) -> dict[s
     """What expressions see of each of these steps besides its status."""
     run = state.run
     kept = ((name, claims.read(services.blobs, run.steps[name].outputs)) for name in steps)
-    return {name: context.result(outputs, is_map=context.is_gathered(run, name)) for name, outputs in kept}
+    return {name: context.result(outputs, is_map=context.is_gathered(run, name)) | _no_items(run.steps[name]) for name, outputs in kept}
+
+
+def _no_items(step: StepState) -> dict[str, Any]:
+    """A `for_each` step whose failure a `catch` made good with outputs gives these back, and no items."""
+    return {"items": []} if step.map is not None and step.handled == "outputs" else {}
 
 
 def _address(attempt: AttemptId) -> dict[str, Any]:

@@ -35,6 +35,9 @@ VERSION = 1
 PAGE = 1000
 """Rows that Table storage gives in one answer."""
 
+MOST_LOOKED = 5000
+"""Rows among which one page of a listing is sought."""
+
 Kind = TypeVar("Kind", Run, Item, Lane)
 
 
@@ -161,6 +164,24 @@ def listing_row(run: Run) -> Row:
     summary = {"id": run.id, "workflow": run.workflow, "status": run.status, "created_at": run.created_at, "ended_at": run.ended_at}
     columns = {"workflow": run.workflow, "status": run.status}
     return Row(partition=ALL, row=newest_first(run.id), body=msgspec.json.encode(summary), columns=columns, etag="*")
+
+
+def list_runs(tables: Tables, first: str, before: str, where: Mapping[str, str], limit: int) -> tuple[list[Row], str]:
+    """A page of the listing, of runs whose columns are as in `where`, and the key where the next page begins, empty after the last one.
+
+    A page may have fewer than `limit` although others follow: a filter that hardly any run fits must not read all that there are.
+    """
+    found, looked, size = list[Row](), 0, limit + 1
+    while True:
+        rows = tables.list(ALL, first=first, before=before, limit=size)
+        first = rows[-1].row if len(rows) == size else ""
+        found += [row for row in rows[: size - 1] if where.items() <= row.columns.items()]
+        if len(found) > limit:
+            return found[:limit], found[limit].row
+        looked += size
+        if not first or len(found) == limit or looked >= MOST_LOOKED:
+            return found, first
+        size = min(size * 4, PAGE)
 
 
 def _row_of(one: StoredItem) -> Row:

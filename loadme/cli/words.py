@@ -141,7 +141,9 @@ def status(step: Json) -> str:
 def told(step: Json, now: datetime) -> str:
     """The most that one line can say of a step: what it waits for, how far it is, or how it ended."""
     doing = waiting(step, now) or retry(step, now) or idle(step, now) or progress(step)
-    return doing or ": ".join(part for part in (handled(step) if step.get("error") else items(step), message(step)) if part)
+    by = f"answered by {line(str(step['answered_by']), 60)}" if step.get("answered_by") else ""
+    before = handled(step) if step.get("error") else items(step) or by
+    return doing or ": ".join(part for part in (before, message(step)) if part)
 
 
 def handled(step: Json) -> str:

@@ -7,14 +7,15 @@ For those that need it a step has succeeded, failed or was skipped. One whose fa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from loadme.core.state import OPEN_STEP, SHORT, Error, Outcome, StepState, Value
 from loadme.definitions import graph
-from loadme.definitions.definition import Ending, Step, Workflow
+from loadme.definitions.definition import Ending, Step, Workflow, output_of
 from loadme.definitions.kinds import FOUND, NOT_SAID
+from loadme.definitions.values import normal
 
 Next = Literal["pending", "started", "skipped"]
 
@@ -85,4 +86,15 @@ def _handled(step: Step, failed: StepState) -> StepState:
         return replace(failed, handled="continue") if step.on_error == "continue" else failed
     if entry.step is not None:
         return replace(failed, handled=f"step:{entry.step}")
-    return replace(failed, handled="outputs", outputs=Value(inline=entry.outputs or {}))
+    return replace(failed, handled="outputs", outputs=Value(inline=_in_form(step, entry.outputs or {})))
+
+
+def _in_form(step: Step, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs in their types' own forms, as if the step had given them: a number is never an integer to an expression."""
+    types = {name: output_of(declared).type for name, declared in step.outputs.items()}
+
+    def form(name: str, value: Any) -> Any:
+        is_of_items = step.for_each is not None and isinstance(value, list)
+        return [normal(types.get(name), one) for one in value] if is_of_items else normal(types.get(name), value)
+
+    return {name: form(name, value) for name, value in outputs.items()}

@@ -9,6 +9,7 @@ from loadme.definitions.problems import Problem, nearest
 
 _PLACE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+_KEYWORD = re.compile(r"no viable alternative at input '\.(in|true|false|null)'")
 _HYPHENATED = re.compile(r"\bsteps\.([a-z0-9]+(?:-[a-z0-9]+)+)")
 
 # CEL's words (as cel-cpp 0.1.3 has them) and ours; the first that matches is taken.
@@ -57,6 +58,10 @@ def compile_problem(source: str, message: str, scope: Collection[str]) -> Proble
     line, column = int(place[1]), int(place[2])
     words = re.sub(r" \[[A-Z_]+\]$", "", place[3])
     where = f" at line {line}, column {column}" if "\n" in source else f" at column {column}" if column > 0 else ""
+    if (keyword := _KEYWORD.search(words)) is not None:
+        return Problem(
+            "", f"`{source}` is wrong{where}: `{keyword[1]}` is a word of CEL itself", f"write ['{keyword[1]}'] instead of .{keyword[1]}"
+        )
     if (unknown := _UNDECLARED.search(words)) is not None:
         return _unknown_name(source, unknown[1], where, scope)
     return Problem("", f"`{source}` is wrong{where}: {plain_reason(words)}", "expressions are CEL: https://cel.dev")

@@ -12,12 +12,15 @@ from loadme.definitions.problems import Problem
 from loadme.definitions.texts import Text, default_texts, step_texts, value_texts
 from loadme.definitions.variable_rules import secret_outputs
 
+SPOT_LOCATIONS = ("eastus2", "westeurope", "westus")
+"""Where ACI has spot containers, as a preview; a later list of Azure's may be longer."""
+
 _GETS_SECRETS = re.compile(r"env\.|(?:init|sidecars)\.[^.]+\.env\.|variables\.|if$|for_each$")
 _ONE_BRACE = re.compile(r"\$\{\s*(?:(?:variables|steps|run|item)\s*[.\[][^}\n]{0,60}\}?|(?:item|index)\s*\})")
 
 
 def doubts(workflow: Workflow) -> Iterator[Problem]:
-    """Texts like expressions that are none, secrets where nothing gets them, and heartbeats that nobody sends."""
+    """Texts like expressions that are none, secrets where nothing gets them, heartbeats that nobody sends, and spot where there is none."""
     secrets = {(name, output) for name, step in workflow.every_step.items() for output in secret_outputs(step)}
     for path, one in _texts(workflow):
         if (found := _ONE_BRACE.search(expressions.literal_text(one.text))) is not None:
@@ -30,6 +33,10 @@ def doubts(workflow: Workflow) -> Iterator[Problem]:
         if step.is_container and workflow.heartbeat(step) and workflow.callback(step) == "url":
             message = "containers that report to a callback URL know nothing of heartbeats: without one the attempt is given up"
             yield Problem(f"{path}.heartbeat", message, "check that its image sends them, or drop `heartbeat`")
+        place = next(iter(workflow.locations(step)), "")
+        if step.is_container and workflow.priority(step) == "spot" and place and place not in SPOT_LOCATIONS:
+            message = f"Azure had spot containers in {', '.join(SPOT_LOCATIONS)} only, and `locations` begins with {place}"
+            yield Problem(f"{path}.priority", message, "begin with one of these: later locations are tried with regular containers")
 
 
 def _secret_in(one: Text, secrets: Collection[tuple[str, str]]) -> str | None:

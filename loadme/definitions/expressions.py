@@ -39,7 +39,7 @@ class Expression(Struct, frozen=True):
 class References(Struct, frozen=True):
     """What a text's expressions name outright; `steps[variables.x]` names a step only at run time: `any_step`.
 
-    `attributes` are what is read of a step: ("convert", "outputs"); `run` is what is read of the run.
+    `attributes` are what is read of a step: ("convert", "outputs"); `run` is what is read of the run, `error` what of its error.
     """
 
     steps: frozenset[str] = frozenset()
@@ -47,6 +47,7 @@ class References(Struct, frozen=True):
     outputs: frozenset[tuple[str, str]] = frozenset()
     attributes: frozenset[tuple[str, str]] = frozenset()
     run: frozenset[str] = frozenset()
+    error: frozenset[str] = frozenset()
     any_step: bool = False
 
 
@@ -106,6 +107,7 @@ def references(text: str) -> References:
         outputs=frozenset((path[1], path[3]) for path in steps if len(path) > 3 and path[2] == "outputs"),
         attributes=frozenset((path[1], path[2]) for path in steps if len(path) > 2),
         run=frozenset(path[1] for path in found if path[0] == "run" and len(path) > 1),
+        error=frozenset(path[2] for path in found if path[:2] == ("run", "error") and len(path) > 2),
         any_step=("steps",) in found,
     )
 

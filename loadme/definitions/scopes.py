@@ -17,8 +17,8 @@ from loadme.definitions.texts import Text, default_texts, step_texts, value_text
 RUN = ("id", "workflow", "created_at", "scheduled_at")
 """What expressions know of the run."""
 
-RUN_AT_LAST = ("status", "error")
-"""What they know of it besides in `finally`."""
+RUN_AT_LAST, RUN_ERROR = ("status", "error"), ("kind", "message", "step")
+"""What they know of it besides in `finally`; and what of its error."""
 
 _EARLY, _LATE = ("variables", "run"), ("variables", "steps", "run")
 
@@ -121,6 +121,8 @@ def run_names(used: References, *, is_last: bool = False) -> Iterator[Problem]:
             yield Problem("", f"`run.{name}` is known only in `finally`", "how a run ends is known when all of `steps` is over")
         else:
             yield Problem("", f"a run has no `{name}`", nearest(name, (*RUN, *RUN_AT_LAST) if is_last else RUN))
+    for name in sorted(used.error - {*RUN_ERROR}) if is_last else ():
+        yield Problem("", f"a run's error has no `{name}`", nearest(name, RUN_ERROR))
 
 
 def _attribute(name: str, attribute: str, step: Step) -> Iterator[Problem]:

@@ -17,10 +17,10 @@ def limit(text: str) -> int:
     return min(number(text, "limit"), LARGEST_PAGE) if text else PAGE
 
 
-def number(text: str, name: str) -> int:
-    """The query parameter `name`, a whole number from 1. Raises Rejected(400)."""
-    if not text.isascii() or not text.isdigit() or len(text) > DIGITS or int(text) < 1:
-        raise Rejected(400, f"Bad {name}", f"`{name}` must be a whole number from 1, not {text[:20]!r}")
+def number(text: str, name: str, least: int = 1) -> int:
+    """The query parameter `name`, a whole number from `least`. Raises Rejected(400)."""
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS or int(text) < least:
+        raise Rejected(400, f"Bad {name}", f"`{name}` must be a whole number from {least}, not {text[:20]!r}")
     return int(text)
 
 

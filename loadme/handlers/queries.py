@@ -16,6 +16,7 @@ from loadme.core import context, ids, retries
 from loadme.core.state import Attempt, AttemptStatus, Error, Item, Run, RunStatus, StepState
 from loadme.definitions import graph, variables
 from loadme.definitions.definition import Workflow
+from loadme.definitions.problems import nearest
 from loadme.errors import Absent, Rejected
 from loadme.handlers import files, groups, idle_shown, logs, paging, schedules, secrets, shown
 from loadme.services import Services
@@ -83,16 +84,18 @@ def _outputs(services: Services, run: Run, name: str) -> dict[str, Any] | None:
 
 
 def list_runs(services: Services, query: Query) -> dict[str, Any]:
-    """Newest first, a page at a time. Raises Rejected(400) for a query that cannot be understood."""
+    """Newest first, a page at a time; one may have fewer runs than asked for, and others follow while there is a `continuation`.
+
+    Raises Rejected(400) for a query that cannot be understood.
+    """
     limit = paging.limit(query.limit)
     where = paging.status(query.status, get_args(RunStatus)) | ({"workflow": query.workflow} if query.workflow else {})
     first = query.continuation if ids.is_run_id(query.continuation) else ""
     if query.continuation and not first:
         raise Rejected(400, "Bad continuation", "`continuation` must be what the last page gave")
     before = _before(query.since)
-    rows = services.tables.list(store.ALL, first=first, before=before, limit=limit + 1, where=where)
-    found = [msgspec.json.decode(row.body) for row in rows]
-    return {"runs": found[:limit], "continuation": rows[limit].row if len(rows) > limit else None}
+    rows, following = store.list_runs(services.tables, first, before, where, limit)
+    return {"runs": [msgspec.json.decode(row.body) for row in rows], "continuation": following or None}
 
 
 class ItemQuery(Struct, frozen=True, kw_only=True):
@@ -129,10 +132,12 @@ def read_log(services: Services, run_id: str, step: str, wanted: LogQuery = LogQ
     run = find_run(services, run_id)
     _known_step(run, step)
     lines = paging.number(wanted.tail, "tail") if wanted.tail else None
-    index = 0 if wanted.item in ("", "0") else paging.number(wanted.item, "item")
+    index = paging.number(wanted.item, "item", 0) if wanted.item else 0
     found = store.read_item(services.tables, run.id, step, index)
     if found is None:
         status, of = run.steps[step].status, f"its item {index}" if index else "it"
+        if index >= (count := expansion.count if (expansion := run.steps[step].map) else 1):
+            raise Rejected(404, "No log", f"the step {step!r} has no item {index}: it has {count}, counted from 0")
         raise Rejected(404, "No log", f"the step {step!r} is {status}: no container was launched for {of}, so there is no log")
     number = paging.number(wanted.attempt, "attempt") if wanted.attempt else _latest(found.item)
     known = found.item.numbered(number)
@@ -201,7 +206,7 @@ def _last_patrol(services: Services) -> Any:
 
 def _known_step(run: Run, step: str) -> None:
     if step not in run.steps:
-        raise Rejected(404, "Unknown step", f"the run {run.id} has no step {step[:40]!r}; it has {', '.join(run.steps)}")
+        raise Rejected(404, "Unknown step", f"the run {run.id} has no step {step[:40]!r}: {nearest(step[:40], run.steps)}")
 
 
 def _summary(run: Run) -> dict[str, Any]:

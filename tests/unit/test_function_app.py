@@ -203,6 +203,15 @@ def test_the_log_of_a_step_without_a_container_says_so(world):
     assert "only" in call(function_app.get_logs, request(run=body["id"], step="x"))[1]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("item", "status", "words"), [("1", 404, "it has 1, counted from 0"), ("-1", 400, "whole number from 0"), ("x", 400, "'x'")]
+)
+def test_a_log_of_an_item_that_is_not_there_says_how_many_there_are(world, item, status, words):
+    _, body, _ = start(day="monday")
+    answer = call(function_app.get_logs, request(params={"item": item}, run=body["id"], step="only"))
+    assert (answer[0], words in answer[1]["detail"]) == (status, True)
+
+
 def test_a_log_is_read_from_arm_while_the_container_runs(world):
     _, body, _ = start(day="monday")
     world.drain(keep=("loadme-checks",))

@@ -9,40 +9,52 @@ from typing import Any
 
 import pytest
 
-from loadme.core.messages import StepCheck, StepCleanup
+from loadme.cli.commands import loadme
 from loadme.core.state import Run
 from loadme.definitions.schema import text as schema_text
 from loadme.definitions.workflow_files import load
+from loadme.handlers.callback import failure
 from tests.world import World, attempt_id
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = {"step-functions": "ship-order", "argo": "build-package", "airflow": "load-day"}
 PAGES = {peer: (ROOT / "docs" / f"migrating-from-{peer}.md").read_text("utf-8") for peer in PIPELINES}
 FILES = {name: (ROOT / "workflows" / f"{name}.yaml").read_text("utf-8") for name in PIPELINES.values()}
-WHILE_IT_RUNS = (StepCheck.queue, StepCleanup.queue)
 
 
 class Pipeline:
-    """A run of a workflow that ships; `do` is what the containers of a step do, by the step's name and the item's number."""
+    """A run of a workflow that ships; the test is what its containers do."""
 
     def __init__(self, name: str, **variables: Any) -> None:
         self.world = World(FILES[name])
         self.run: Run = self.world.start(name, **variables)
-        self.world.drain(keep=WHILE_IT_RUNS)
+
+    def launched(self, step: str, item: int = 0, attempt: int = 1) -> str:
+        """The attempt's name, once its container works; fails if that takes more than four minutes."""
+        name = attempt_id(self.run, step, item, attempt)
+        for _ in range(48):
+            if name in self.world.arm.container_groups:
+                self.world.arm.start(name, at=self.world.moment)
+                return name
+            self.world.drain(within=5)
+        raise AssertionError(f"{name} was not launched: {self.statuses()}")
 
     def do(self, step: str, item: int = 0, attempt: int = 1, **outputs: Any) -> dict[str, str]:
         """The container gives back these outputs; the answer is what its environment was."""
-        environment = self.world.environment(attempt_id(self.run, step, item, attempt))
-        self.world.report(environment["LOADME_ATTEMPT_ID"], **outputs)
-        self.world.drain(keep=WHILE_IT_RUNS)
-        return environment
+        name = self.launched(step, item, attempt)
+        self.world.report(name, **outputs)
+        self.ended(name)
+        return self.world.environment(name)
 
     def fail(self, step: str, kind: str, item: int = 0, attempt: int = 1) -> None:
-        from loadme.handlers.callback import failure
-
-        name = attempt_id(self.run, step, item, attempt)
+        """The container reports a failure of this kind."""
+        name = self.launched(step, item, attempt)
         failure(self.world.services, self.world.call(name, {"kind": kind, "message": "it is so"}))
-        self.world.drain(within=10, keep=WHILE_IT_RUNS[:1])
+        self.ended(name)
+
+    def ended(self, name: str) -> None:
+        self.world.arm.finish(name, at=self.world.moment)
+        self.world.drain(within=1)
 
     def statuses(self) -> dict[str, str]:
         return dict(self.world.statuses(self.run))
@@ -75,7 +87,8 @@ def test_the_keys_on_our_side_of_a_table_exist(peer: str) -> None:
     table = PAGES[peer].partition("## What is called what")[2].partition("\n## ")[0]
     ours = [re.split(r"(?<!\\)\|", line)[2] for line in table.splitlines() if line.startswith("| ")][1:]
     named = {word for cell in ours for code in re.findall(r"`([^`]+)`", cell) for word in re.findall(r"^([a-z_]+):?(?=$| |\()", code)}
-    other = {"item", "index", "loadme", "failed", "succeeded", "cancelled", "exit_code", "timed_out", "last", "commit"}
+    words = {"item", "index", "loadme", "failed", "succeeded", "cancelled", "exit_code", "timed_out", "last", "commit", "default_args"}
+    other = words | set(loadme.commands)
 
     assert len(named) > 10
     assert named - other <= keys(json.loads(schema_text())) | {"variables"}
@@ -116,6 +129,8 @@ def test_an_order_of_which_more_is_missing_is_put_back_and_other_failures_fail_t
     order.fail("check", "not-in-stock", 0)
     order.do("check", 1, grams=1)
     order.fail("check", "not-in-stock", 2)
+    for item in (3, 4):  # began before that was known
+        order.do("check", item, grams=1)
     assert order.do("put-back", missing=["R31", "B12"])["MISSING"] == '["R31","B12"]'
     assert (order.statuses(), order.status) == ({"check": "failed", "put-back": "succeeded", "ship": "skipped"}, "succeeded")
 
@@ -140,6 +155,8 @@ def test_a_build_is_told_of_however_it_ends(broken: bool, told: str) -> None:
     statuses = build.statuses()
     assert (statuses["package"] == "skipped", build.status == "failed") == (broken, broken)
     assert {statuses["celebrate"], statuses["complain"]} == {"succeeded", "skipped"}
+    last = {step["name"] for step in build.world.show(build.run)["steps"] if step["finally"]}
+    assert last == {"tell", "celebrate", "complain"}
 
 
 @pytest.mark.parametrize("branch", ["everything", "changes", "nothing"])
@@ -163,7 +180,6 @@ def test_a_branch_that_fails_keeps_the_join_from_running() -> None:
     load_day.do("choose", branch="changes")
     for attempt in (1, 2, 3):
         load_day.fail("changes", "failed", attempt=attempt)
-        load_day.world.drain(within=90, keep=WHILE_IT_RUNS[:1])
     load_day.do("tidy")
 
     assert (load_day.statuses()["join"], load_day.status) == ("skipped", "failed")

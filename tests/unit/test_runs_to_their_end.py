@@ -88,6 +88,28 @@ def test_the_outputs_of_a_catch_are_variables_for_the_steps_behind():
     assert (world.ended(run, "succeeded"), world.show(run)["outputs"]) == (None, {"rows": 7})
 
 
+def test_a_number_that_a_catch_gives_is_a_number_as_if_the_step_had_given_it():
+    steps = """
+  a: {image: img, outputs: {rate: number}, catch: [{outputs: {rate: 2}}]}
+  b: {image: img, needs: [a], env: {HALF: "${{ variables.rate / 4.0 }}"}}"""
+    world, run = started(f"name: sample\nsteps: {steps}")
+
+    over(world, run, "a", exit_code=1)
+
+    assert world.environment(attempt_id(run, "b"))["HALF"] == "0.5"
+
+
+def test_a_map_whose_failure_a_catch_made_good_has_the_outputs_of_the_catch_and_no_items():
+    steps = """
+  a: {image: img, for_each: [1], outputs: {rate: number}, catch: [{outputs: {rate: [2]}}]}
+  b: {image: img, needs: [a], env: {X: "${{ steps.a.outputs.rate[0] / 4.0 }} ${{ size(steps.a.items) }}"}}"""
+    world, run = started(f"name: sample\nsteps: {steps}")
+
+    over(world, run, "a", exit_code=1)
+
+    assert world.environment(attempt_id(run, "b"))["X"] == "0.5 0"
+
+
 def test_what_fails_with_on_error_continue_lets_the_steps_behind_it_run():
     world, run = started("name: sample\nsteps: {a: {image: img, on_error: continue}, b: {image: img, needs: [a]}}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,16 @@ def test_outside_loadme_one_warning_is_all_that_happens(capsys: pytest.CaptureFi
 def test_outside_loadme_a_failure_ends_the_script_with_its_message() -> None:
     with pytest.raises(SystemExit, match="no data"):
         outside().fail("no data", day="2012-01-01")
+
+
+def test_a_failure_may_have_a_kind_of_its_own(tmp_path: Path) -> None:
+    step = outside(LOADME_OUTPUT=str(tmp_path / "output"))
+
+    with pytest.raises(SystemExit, match="locked"):
+        step.fail("it is locked", kind="index-is-locked", index="west")
+
+    failure = json.loads((tmp_path / "output.failure").read_text("utf-8"))
+    assert failure == {"kind": "index-is-locked", "message": "it is locked", "details": ["index: west"]}
 
 
 @pytest.mark.parametrize("name", ["", "a-b", "1a", "a b", "é"])

@@ -118,6 +118,52 @@ def test_a_heartbeat_that_a_container_with_a_callback_url_hardly_sends_is_doubte
     assert list(doubts(workflow(steps=given))) == []
 
 
+def test_spot_where_azure_had_none_is_doubted_unless_it_is_a_later_place() -> None:
+    def doubted(*locations: str) -> list[str]:
+        given = {"a": {"image": "i", "priority": "spot", "locations": list(locations)}}
+        return [problem.path for problem in doubts(workflow(steps=given))]
+
+    assert doubted("northeurope", "westeurope") == ["steps.a.priority"]
+    assert doubted("westeurope", "northeurope") == doubted() == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "a",
+        "a:1",
+        "localhost:5000/a/b:1.2-x_y",
+        "Contoso.azurecr.io/a__b/c--d.e:V1",
+        f"docker.io/library/a@sha256:{'0' * 64}",
+        "a:${{ run.id }}",
+    ],
+)
+def test_an_image_may_be_named_in_every_way_that_docker_knows(image: str) -> None:
+    assert paths(steps={"a": {"image": image}}) == []
+
+
+@pytest.mark.parametrize("mount", ["/data", "/data/", "/data/more", "/etc/ssl-certs_1.2"])
+def test_a_mount_is_an_absolute_path(mount: str) -> None:
+    assert paths(steps={"a": {"image": "i", "volumes": {"scratch": {"mount": mount, "empty": True}}}}) == []
+
+
+@pytest.mark.parametrize("mount", ["", "/", "data", "//data", "/data//more", "/a/../b", "/./a", "/a:b", "/a\nb", "/data//"])
+def test_a_mount_that_is_none_is_refused(mount: str) -> None:
+    assert paths(steps={"a": {"image": "i", "volumes": {"scratch": {"mount": mount, "empty": True}}}}) == ["steps.a.volumes.scratch.mount"]
+
+
+def test_an_expression_whose_type_only_a_run_can_tell_may_give_items_or_a_duration() -> None:
+    given = {
+        "a": {"image": "i", "for_each": "${{ variables.x }}"},
+        "b": {"image": "i", "for_each": "${{ {'a': 1} }}"},
+        "c": {"sleep": "${{ variables.x }}"},
+        "d": {"sleep": "${{ variables.x }}m"},
+        "e": {"sleep": {"until": "${{ timestamp(run.created_at) }}"}},
+        "f": {"sleep": "${{ duration('90s') }}"},
+    }
+    assert paths(variables={"x": "1"}, steps=given) == []
+
+
 @pytest.mark.parametrize(
     "kind", ["timeout", "Timed_out", "time-out", "exit-code", "heart_beat", "infrastucture", "capcity", "fail", "error"]
 )
