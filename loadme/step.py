@@ -219,6 +219,8 @@ def read_outputs(path: Path) -> dict[str, Any]:
 
 
 def _checked(name: str) -> str:
+    if not isinstance(name, str):  # None, most often: the place of an item that failed in a list of outputs
+        raise TypeError(f"the name of a file is text, and not {name!r}")
     parts = name.split("/")
     if name == "-" or not name.isprintable() or "\\" in name or len(name) > 900 or any(part == "" or part.endswith(".") for part in parts):
         raise ValueError(f"{name[:100]!r} is no name of a file: a relative path with /, no part empty or with a dot at its end")

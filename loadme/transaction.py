@@ -11,13 +11,17 @@ from loadme.core import engine, lanes
 from loadme.core.engine import ItemKey, State
 from loadme.core.events import (
     Action,
+    Advance,
     Apply,
+    Check,
+    CleanUp,
     CloseRun,
     Event,
     Keep,
     LanesSeen,
     LookAtLanes,
     Report,
+    RequestStep,
     RunEvent,
 )
 from loadme.core.ids import AttemptId
@@ -183,6 +187,28 @@ def perform_due(services: Services, state: State, *asked: str) -> int:
     for action in actions:
         perform(services, state, action)
     return sum(not isinstance(action, CloseRun | LookAtLanes) for action in actions)
+
+
+def make_up(services: Services, run: str, key: ItemKey) -> None:
+    """Does again what a message about the item, which comes again, may have lost: what follows from its item in its lane and in the run.
+
+    What other items ask for has messages of its own. Sent again for each message that comes twice, they would all come twice, and so on.
+    """
+    state = whole(services, run)
+    for action in engine.due(state, services.now(), services.settings.policy):
+        if _follows(state, action, key):
+            perform(services, state, action)
+
+
+def _follows(state: State, action: Action, key: ItemKey) -> bool:
+    if isinstance(action, Advance | Check | CleanUp):
+        return (action.attempt.step, action.attempt.item) == key
+    number = lanes.of_item(state.run, action.step, action.item) if isinstance(action, RequestStep) else None
+    if number is None or not isinstance(action, RequestStep):
+        return True
+    # Where slots are few, the end of one step or lane may open lanes of another step.
+    is_opened = state.workflow.max_parallel is not None and action.item == number
+    return is_opened or (action.step, number) == (key[0], lanes.of_item(state.run, *key))
 
 
 def perform(services: Services, state: State, action: Action) -> None:

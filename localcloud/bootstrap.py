@@ -73,7 +73,8 @@ class Deployer:
         try:
             content = json.loads(template.read_text())
         except (OSError, ValueError) as error:
-            raise CloudError(f"the template {template} cannot be read: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise CloudError(f"the template {template} cannot be read: {reason} (--app says where function_app.py is)") from None
         version = template_spec_id()
         self._put(version.rpartition("/versions/")[0], "2022-02-01", {"location": LOCATION, "properties": {}})
         self._put(version, "2022-02-01", {"location": LOCATION, "properties": {"mainTemplate": content}})

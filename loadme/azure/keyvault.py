@@ -25,8 +25,10 @@ class Vault(Protocol):
     """Key Vault, as the app's identity sees it. Errors name the vault and the secret, and never its value."""
 
     def read(self, reference: str) -> str:
-        """The value of keyvault://VAULT/SECRET, or of the version that it names. Raises Absent, Terminal (no role), Retryable, and ValueError
-        for a text that is no reference."""
+        """The value of keyvault://VAULT/SECRET, or of the version that it names.
+
+        Raises Absent, Terminal (no role), Retryable, and ValueError for a text that is no reference.
+        """
 
     def keep(self, name: str, value: str) -> str:
         """Keeps a value in the app's own vault, and gives its version. Raises Terminal (no vault, no role) and Retryable."""

@@ -108,7 +108,9 @@ def _step(run: Json, source: Source) -> Json:
 
 
 def _no_log(step: Json, source: Source, refused: Refused) -> Trouble:
-    return Trouble(f"step {source.step} is {step['status']} and has no log{_which(source)}: {refused.message}")
+    if step.get("child"):
+        return Trouble(f"step {source.step} is a run of its own, whose steps have the logs: loadme show {step['child']}")
+    return Trouble(f"step {source.step} is {step['status']} and has no log{_which(source)}: {refused.message.removeprefix('No log: ')}")
 
 
 def _which(source: Source) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -35,9 +36,23 @@ def status(name: str) -> Text:
     return Text(f"{words.GLYPHS.get(name, '?')} {name}", style=words.STYLES.get(name, ""))
 
 
+class _Trimmed(Table):
+    """A table whose lines end with their text: no blanks up to the widest line, in a file or for whoever copies them."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        drawn = (part for part in super().__rich_console__(console, options) if isinstance(part, Segment))
+        for line in Segment.split_lines(drawn):
+            while line and not line[-1].text.strip():
+                line.pop()
+            if line:
+                last = line.pop()
+                line.append(Segment(last.text.rstrip(), last.style))
+            yield from (*line, Segment.line())
+
+
 def table(*headings: str, rows: Iterable[Iterable[str | Text]]) -> Table:
     """A table without lines: its first column never breaks, the last one gives way."""
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    made = _Trimmed(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for number, heading in enumerate(headings):
         made.add_column(heading, no_wrap=number < len(headings) - 1, overflow="fold")
     for row in rows:
@@ -68,7 +83,7 @@ def _workflow(workflow: Json) -> RenderableType:
     rows = [("steps", ", ".join(workflow.get("steps", ())))]
     rows += [("schedule", _schedule(schedule)) for schedule in workflow.get("schedules") or ()]
     rows += [("variable", text) for text in _variables(workflow.get("variables") or {})]
-    grid = Table.grid(padding=(0, 2))
+    grid = _Trimmed.grid(padding=(0, 2))
     for name, text in rows:
         grid.add_row(Text(f"  {name}", style="dim"), Text(text))
     return Group(head, grid)
@@ -218,11 +233,14 @@ def explained(run: Json) -> list[RenderableType]:
     lines += ["  the log's last lines:"] if error.get("log") else []
     lines += [f"    | {words.clean(text)}" for text in error.get("log") or ()]
     lines += [f"  what to do: {error['hint']}"] if error.get("hint") else []
-    has_log = error.get("log") or error.get("kind") not in WITHOUT_LOG
+    is_run = any(one["name"] == step and one.get("child") for one in run.get("steps", ()))
+    has_log = not is_run and (error.get("log") or error.get("kind") not in WITHOUT_LOG)
     which = "" if error.get("item") is None else f" --item {error['item']}"
     lines += [f"  the whole log: loadme logs {run['id']} {step}{which}"] if step and has_log else []
     lines += [f"  all that failed: loadme items {run['id']} {step} --status failed"] if which else []
-    lines += [f"  once it is mended: loadme resume {run['id']}"] if run["status"] == "failed" else []
+    # Many mend the workflow's file and resume, and meet the same error again.
+    again = f"  once it is mended: loadme resume {run['id']} (a changed workflow file counts for new runs only)"
+    lines += [again] if run["status"] == "failed" else []
     return [Text(f"{what}: {words.clean(str(error.get('message') or ''))}", style="red"), *map(Text, lines)]
 
 

@@ -165,13 +165,13 @@ def waiting(step: Json, now: datetime) -> str:
 
 
 def idle(step: Json, now: datetime) -> str:
-    """`for an answer of ops@contoso.com, until 12:40`, `until 12:40`, or which run the step is; nothing for a container."""
+    """`for an answer from ops@contoso.com, until 12:40`, `until 12:40`, or which run the step is; nothing for a container."""
     if step.get("status") != "running":
         return ""
     until = soon(step.get("ends_at"), now)
     if step.get("kind") == "wait":
         assignee = (step.get("answer") or {}).get("assignee")
-        return "for an answer" + (f" of {line(assignee)}" if assignee else "") + (f", until {until}" if until else "")
+        return "for an answer" + (f" from {line(assignee)}" if assignee else "") + (f", until {until}" if until else "")
     if step.get("kind") == "sleep":
         return f"until {until}" if until else ""
     return f"run {step['child']} of {step['workflow']}" if step.get("child") else ""

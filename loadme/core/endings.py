@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from loadme.core.state import OPEN_STEP, SHORT, Error, Outcome, StepState, Value
@@ -16,6 +17,9 @@ from loadme.definitions import graph
 from loadme.definitions.definition import Ending, Step, Workflow, output_of
 from loadme.definitions.kinds import FOUND, NOT_SAID
 from loadme.definitions.values import normal
+
+ALL_ERRORS = 100_000
+"""Bytes of JSON that the messages of all steps' errors may take in the run's row; their hints may take half as many."""
 
 Next = Literal["pending", "started", "skipped"]
 
@@ -47,6 +51,22 @@ def ended(step: Step, state: StepState, outcome: Outcome, name: str) -> StepStat
     status = "failed" if outcome.status == "timed_out" else outcome.status
     over = replace(state, status=status, ended_at=outcome.at, outputs=outcome.outputs, error=error)
     return _handled(step, over) if status == "failed" else over
+
+
+def fitted(step: StepState, count: int) -> StepState:
+    """The step, which is over, with an error that leaves room in the run's row for those of all its `count` steps."""
+    if step.error is None or step.status in OPEN_STEP:
+        return step
+    room, hint = ALL_ERRORS // count, step.error.hint
+    error = replace(step.error, message=_cut(step.error.message, room), hint=hint and _cut(hint, room // 2))
+    return replace(step, error=error, map=step.map and replace(step.map, error=None))
+
+
+def _cut(text: str, most: int) -> str:
+    """The beginning of the text that has so many bytes as JSON at the most."""
+    while (size := len(msgspec.json.encode(text)) - 2) > most:
+        text = text[: len(text) * most // size]
+    return text
 
 
 def is_trouble(step: StepState) -> bool:

@@ -96,7 +96,10 @@ def _begun(workflow: Workflow, run: Run, now: datetime) -> Run:
 
 
 def _with_step(workflow: Workflow, run: Run, name: str, step: StepState, now: datetime) -> Run:
-    return run if step == run.steps[name] else progressed(workflow, replace(run, steps={**run.steps, name: step}), now)
+    if step == run.steps[name]:
+        return run
+    fitted = endings.fitted(step, len(workflow.every_step))
+    return progressed(workflow, replace(run, steps={**run.steps, name: fitted}), now)
 
 
 def _map_changed(workflow: Workflow, run: Run, event: Expand | LanesSeen | Collected, now: datetime) -> Run:

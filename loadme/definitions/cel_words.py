@@ -26,6 +26,7 @@ _REASONS = (
     (r"found no matching overload for '(\S+?)' applied to '(?:.*\.)?\((.*)\)'", r"`\1` does not work on (\2)"),
     (r"Index error: index=(-?\d+) size=(\d+)", r"there is no element \1 in a list of \2, the first is 0"),
     (r"Integer value '(-?\d+)' out of range.*", r"\1 does not fit into 64 bits"),
+    (r"Applying SELECT to non-message type", "what stands before a dot is null, or no object (x == null ? '' : x.y asks first)"),
     (r"divide by zero", "it divides by zero"),
     (r"compile\(\): incompatible function arguments.*", "it uses text that is not valid Unicode"),
     (r"basic_string: construction from null is not valid", "it uses text that is not valid Unicode"),
@@ -37,6 +38,11 @@ _REASONS = (
     (r"Syntax error: token recognition error at: '(.*)'", r"`\1` is not CEL"),
 )
 _REASONS_COMPILED = tuple((re.compile(pattern, re.DOTALL), words) for pattern, words in _REASONS)
+# What other languages have as a function, and what stands for it here.
+_INSTEAD = {
+    "now": "times come from run.created_at and run.scheduled_at",
+    **dict.fromkeys(("always", "success", "failure"), "which endings of the steps before count is said in `needs`, or use `finally`"),
+}
 _STATUS = re.compile(r"^[A-Z_]+: (.*?)(?: \[[A-Z_]+\])?$", re.DOTALL)
 
 
@@ -75,6 +81,7 @@ def _unknown_name(source: str, name: str, where: str, scope: Collection[str]) ->
         )
     root = name.split(".")[0]
     if re.search(rf"(?<!\w){re.escape(root)}\s*\(", source):
-        return Problem("", f"`{source}` is wrong{where}: there is no function `{root}`", "expressions are CEL: https://cel.dev")
+        hint = _INSTEAD.get(root, "expressions are CEL: https://cel.dev")
+        return Problem("", f"`{source}` is wrong{where}: there is no function `{root}`", hint)
     hint = "only what a `for_each` step does for each item knows it" if root in ("item", "index") else nearest(root, sorted(scope))
     return Problem("", f"`{source}` is wrong{where}: `{root}` is not known here", hint)

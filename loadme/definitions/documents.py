@@ -35,10 +35,18 @@ def read_yaml(text: str) -> Any:
     try:
         return _sound(_Reader(yaml.parse(text, Loader=_LOADER)).document())
     except yaml.MarkedYAMLError as error:
-        tab = ": a tab, indent with spaces" if error.problem_mark is not None and _character(text, error.problem_mark) == "\t" else ""
-        raise Unreadable(f"{_place(error.problem_mark)}: {error.problem or error.context}{tab}") from None
+        raise Unreadable(f"{_place(error.problem_mark)}: {error.problem or error.context}{_advice(text, error.problem_mark)}") from None
     except yaml.YAMLError as error:
         raise Unreadable(f"is not YAML: {str(error).splitlines()[0]}") from None
+
+
+def _advice(text: str, mark: yaml.Mark | None) -> str:
+    if mark is None:
+        return ""
+    if _character(text, mark) == "\t":
+        return ": a tab, indent with spaces"
+    is_expression = _character(text, mark) == ":" and "${{" in text.splitlines()[mark.line][: mark.column]
+    return ": a colon and a space in an expression, put the whole text in quotes" if is_expression else ""
 
 
 def read_json(text: str) -> Any:

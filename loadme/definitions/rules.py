@@ -118,6 +118,8 @@ def _container(path: str, step: Step, workflow: Workflow, prefix: str) -> Iterat
         yield from image(f"{path}.image", step.image)
     yield from group_rules(path, step, workflow, prefix)
     yield from _surroundings(path, step, prefix)
+    for name in (name for name in step.env if name in workflow.defaults.secrets and name not in step.secrets):
+        yield Problem(f"{path}.env.{name}", f"`{name}` is one of the `secrets` of `defaults`, which this would not replace", "rename one")
     yield from place_rules(path, step)
 
 

@@ -55,6 +55,7 @@ _OTHER_WORDS: dict[type, dict[str, str]] = {
     },
 }
 """What other tools call a key, in lower case."""
+_DURATIONS = ("timeout", "heartbeat", "delay", "max_delay", "sleep", "for")
 
 
 def salvage(value: Any, cls: type, path: str = "") -> tuple[Any, list[Problem]]:
@@ -71,7 +72,7 @@ def _salvage(value: Any, kind: inspect.Type, path: str, problems: list[Problem])
     if isinstance(kind, inspect.LiteralType):
         return _literal(value, kind, path, problems)
     if not _fits(value, kind):
-        problems.append(Problem(path, f"must be {_KINDS[type(kind)][1]}, not {shown(value)}", _hint(value, kind)))
+        problems.append(Problem(path, f"must be {_KINDS[type(kind)][1]}, not {shown(value)}", _hint(value, kind, path)))
         return _placeholder(kind)
     if isinstance(kind, (inspect.VarTupleType, inspect.ListType)):
         return [_salvage(item, kind.item_type, f"{path}[{index}]", problems) for index, item in enumerate(value)]
@@ -107,6 +108,8 @@ def _unknown(key: str, cls: type, known: list[str], path: str) -> Problem:
     hint = f"it is called `{other}` here" if other else nearest(key, known)
     if cls is Workflow and key in Defaults.__struct_fields__ and key not in known:
         hint = f"steps have it, and `defaults`: {{{key}: …}}"
+    if cls is Workflow and key in ("timezone", "catch_up"):
+        hint = f'it belongs to a schedule: schedules: [{{cron: "…", {key}: …}}]'
     if cls in (Variable, Output) and not hint.startswith("did you mean"):
         hint = f"a mapping describes it ({', '.join(known)}); an object as a default is written {{default: {{...}}}}"
     return Problem(join(path, key), f"unknown key `{key}`", hint)
@@ -122,7 +125,7 @@ def _union(value: Any, kind: inspect.UnionType, path: str, problems: list[Proble
     option = next((option for option in options if _fits(value, option)), options[0])
     simple = [_KINDS[type(one)][1] for one in options if type(one) in _KINDS and not isinstance(one, inspect.StructType)]
     if len(simple) > 1 and not _fits(value, option):
-        problems.append(Problem(path, f"must be {_one_of(simple)}, not {shown(value)}", _hint(value, option)))
+        problems.append(Problem(path, f"must be {_one_of(simple)}, not {shown(value)}", _hint(value, option, path)))
         return None if is_optional else _placeholder(option)
     found: list[Problem] = []
     result = _salvage(value, option, path, found)
@@ -154,7 +157,9 @@ def _literal(value: Any, kind: inspect.LiteralType, path: str, problems: list[Pr
     return kind.values[0]
 
 
-def _hint(value: Any, kind: inspect.Type) -> str:
+def _hint(value: Any, kind: inspect.Type, path: str) -> str:
+    if by_key := _hint_of_key(value, path):
+        return by_key
     if isinstance(kind, inspect.StrType) and isinstance(value, bool):
         return f"put it in quotes; a condition is written ${{{{ {str(value).lower()} }}}}"
     if isinstance(kind, inspect.StrType) and not isinstance(value, (dict, list)):
@@ -171,6 +176,17 @@ def _hint(value: Any, kind: inspect.Type) -> str:
     if isinstance(kind, inspect.StructType) and (kind.cls, type(value)) in _SHORT_FORMS:
         return _SHORT_FORMS[kind.cls, type(value)].format(value)
     return "leave the key out if it is meant to be empty" if value is None else ""
+
+
+def _hint_of_key(value: Any, path: str) -> str:
+    """What to write for a key whose unit was guessed."""
+    key = path.rpartition(".")[2]
+    if key in _DURATIONS and ".env." not in path and isinstance(value, int) and not isinstance(value, bool):
+        return f"write {value}s if it is seconds"
+    if key == "memory" and isinstance(value, str):
+        return "it is a number of GB, like 1.5"
+    is_share = key == "tolerate" and isinstance(value, float) and 0 < value <= 1
+    return f"write {value * 100:g}%, with its sign, for a share" if is_share else ""
 
 
 def _placeholder(kind: inspect.Type) -> Any:

@@ -24,4 +24,4 @@ def advance_run(services: Services, message: StepOutcome) -> None:
     if transaction.apply(services, loaded, key):
         log.info("advance", run=message.run, step=message.step, item=message.item)
     else:
-        transaction.perform_due(services, transaction.whole(services, message.run))
+        transaction.make_up(services, message.run, key)

@@ -16,6 +16,9 @@ from loadme.errors import Rejected, Retryable, Terminal
 from loadme.handlers import idle, outcomes, secrets
 from loadme.services import Services
 
+FOUND = ("check", "run", "timer", "signal")
+"""Whose word an outcome can be that a check has stored, and whose message it may have died before sending."""
+
 
 def check_step(services: Services, message: StepCheck) -> None:
     """Costs no ARM call once the attempt has its outcome. Every other check leads to the next one, or to an outcome."""
@@ -24,6 +27,8 @@ def check_step(services: Services, message: StepCheck) -> None:
     item = state.items.get((message.step, message.item))
     is_known = message.number != LOOK_NOW and item is not None and message.number <= item.attempt.checks
     if item is None or transaction.finished(item, attempt) or is_known:
+        if item is not None and item.attempt_id == attempt and _is_untold(item):
+            transaction.perform_due(services, state)
         return
     if not state.workflow.every_step[item.step].is_container:
         _check_idle(services, state, item, message)
@@ -36,6 +41,10 @@ def check_step(services: Services, message: StepCheck) -> None:
     if isinstance(found, NotLaunched):
         transaction.send(services, requests.request(services, state, item.step, item.item))
     _look_again(services, state, item, message, found)
+
+
+def _is_untold(item: Item) -> bool:
+    return item.is_over and not item.applied and item.outcome is not None and item.outcome.source in FOUND
 
 
 def _check_idle(services: Services, state: State, item: Item, message: StepCheck) -> None:

@@ -20,7 +20,7 @@ from loadme.core.state import SHORT, Attempt, Error, Item, Outcome, Run
 from loadme.definitions import expressions, variables
 from loadme.definitions.catalogue_rules import DEEPEST
 from loadme.errors import ExpressionFailed, Rejected, RunAbsent, Terminal
-from loadme.handlers import control, outcomes, start
+from loadme.handlers import close, control, outcomes, start
 from loadme.handlers.pending import Pending
 from loadme.handlers.secrets import SecretRefused
 from loadme.services import Services
@@ -69,7 +69,9 @@ def clean_up(services: Services, parent: Run, attempt: Attempt) -> bool:
     if not child.is_over and (child.cancel is None or (force and not child.cancel.force)):
         _cancel(services, parent, child, force)
         return False
-    return bool(child.closed) or child.purged_at is not None or _is_left_to_itself(services, child)
+    # Of a child without containers nobody else finds that nothing is left, but the patrol, minutes later.
+    is_closed = bool(child.closed) or close.close_if_over(services, child)
+    return is_closed or child.purged_at is not None or _is_left_to_itself(services, child)
 
 
 def _begun(services: Services, state: State, item: Item, seen: Context) -> Run:

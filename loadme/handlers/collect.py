@@ -27,7 +27,7 @@ def collect(services: Services, message: StepRequest) -> None:
     state = transaction.load(services, message.run).state
     known = state.run.steps[message.step]
     if known.status != "started" or known.generation != message.generation:
-        transaction.perform_due(services, transaction.whole(services, message.run))
+        transaction.make_up(services, message.run, (message.step, 0))
     elif known.map is not None and lanes.are_over(state.run, message.step):
         after = transaction.advance_run(services, message.run, _event(services, state, message.step))
         log.info("collect", run=message.run, step=message.step, status=after.run.steps[message.step].status)

@@ -34,7 +34,7 @@ def cancel(services: Services, run_id: str, given: Mapping[str, Any]) -> Run:
     event = _cancel(given)
     run = find_run(services, run_id)
     if run.is_over:
-        raise _too_late(f"is {run.status} already: there is nothing to cancel", run)
+        raise _too_late(f"has ended as {run.status}: there is nothing to cancel", run)
     after = transaction.change_run(services, run.id, event)
     if after.run.cancel is None:
         only = 'has only its steps of `finally` left, which run all the same: {"force": true} stops them'

@@ -91,7 +91,9 @@ def _event(services: Services, state: State, name: str) -> Expand:
             return Expand(step=name, generation=generation)
         expansion = _kept(services, state, name, _values(step, seen))
     except ExpressionFailed as failed:
-        error = Error(kind="expression", message=str(failed), hint="correct the expression in the workflow file, or what it reads")
+        error = Error(
+            kind="expression", message=str(failed), hint="correct the expression and start a new run, or resume with other variables"
+        )
         return Expand(step=name, generation=generation, error=error)
     return Expand(step=name, generation=generation, expansion=expansion)
 

@@ -116,7 +116,7 @@ def _is_settled(services: Services, group: str) -> bool:
     holder = _decoded(row) if row else None
     run = _held_by(services, holder)
     if holder is not None and run is not None:
-        return run.status != "queued" or _admit(services, run, holder)
+        return _admit(services, run, holder) if run.status == "queued" else _is_begun(services, run)
     first = _first_in_line(services, group)
     if first is None:
         if row is not None:
@@ -158,9 +158,19 @@ def _admit(services: Services, run: Run, holder: Holder) -> bool:
     if after == loaded.state:
         return loaded.state.run.status == "running"
     transaction.save(services, loaded, after)
-    services.tables.delete(partition(run.group), _waiter(run.id))
     log.info("admitted", run=run.id, group=run.group)
-    _perform(services, after)
+    return _begin(services, after)
+
+
+def _is_begun(services: Services, run: Run) -> bool:
+    """Always, after this: whoever admitted it may have died before he had set it going, and then it is still in line."""
+    is_cut = services.tables.read(partition(run.group), _waiter(run.id)) is not None
+    return _begin(services, transaction.load(services, run.id).state) if is_cut else True
+
+
+def _begin(services: Services, state: engine.State) -> bool:
+    _perform(services, state)
+    services.tables.delete(partition(state.run.group), _waiter(state.run.id))
     return True
 
 
@@ -193,7 +203,8 @@ def _change(services: Services, run: str, event: RunEvent) -> Run:
 def _perform(services: Services, state: engine.State) -> None:
     try:
         services.tables.write([store.listing_row(state.run)])
-        transaction.perform_due(services, state, *state.run.steps)
+        # All that is at work of it: a run that is cancelled has items, and one that is resumed lanes.
+        transaction.perform_due(services, transaction.whole(services, state.run.id))
     except LoadmeError as trouble:
         # What was decided is stored; the patrol does what could not be done.
         log.error("group-not-sent", run=state.run.id, why=str(trouble))

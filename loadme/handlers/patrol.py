@@ -149,7 +149,11 @@ def _look_after(services: Services, run: str, look: _Look) -> int:
 
 def _keep_time(services: Services, run: Run, look: _Look) -> None:
     """Stops the run if its time is over; if it will be before the next look, that comes sooner."""
-    now, until = services.now(), runs.deadline(services.definitions.get(run.definition), run)
+    workflow, now = services.definitions.get(run.definition), services.now()
+    until = runs.deadline(workflow, run)
+    if run.status == "queued" and workflow.timeout is not None:
+        # Its time runs from the moment that it has its group, which may be any.
+        until = now + timedelta(seconds=services.settings.policy.first_look)
     if until is not None and until <= now:
         transaction.change_run(services, run.id, TimeOut())
         log.info("run-timed-out", run=run.id)

@@ -51,7 +51,7 @@ def read(services: Services, wanted: Wanted) -> str:
     try:
         return services.vault.kept(*wanted) if isinstance(wanted, Kept) else services.vault.read(str(wanted))
     except Absent:
-        hint = "correct the reference in the workflow file, or put the secret into the vault; then resume the run"
+        hint = "put the secret into the vault and resume the run, or correct the reference in the workflow file and start a new one"
         raise SecretRefused(f"{named} does not exist", hint) from None
     except Terminal as refused:
         hint = f"give the app's identity the role {READER!r} on the vault, and see that the secret is enabled; then resume the run"

@@ -21,7 +21,7 @@ from loadme.azure.storage.tables import NEW, Row
 from loadme.core import engine, runs, secrets
 from loadme.core.engine import State
 from loadme.core.ids import AttemptId
-from loadme.core.state import OPEN_STEP, Error, Item, Outcome
+from loadme.core.state import MOST_PAST, OPEN_STEP, Error, Item, Outcome
 from loadme.definitions.problems import nearest, printable
 from loadme.errors import Conflict, Rejected
 from loadme.handlers import outcomes
@@ -67,7 +67,9 @@ def signal(services: Services, answer: Answer) -> str:
     digest = secrets.digest(state.workflow.every_step[answer.step], said, key) + "-"
     item = engine.current(state, answer.step, 0)
     if item is not None and item.outcome is not None:
-        return _known(answer.step, item.outcome, digest)
+        found = _known(answer.step, item.outcome, digest)
+        transaction.perform_due(services, state)  # its message is sent again, so that none is lost
+        return found
     _check_open(state, answer)
     outcome = outcomes.succeeded(services, state, _attempt(state, answer), answer.body, "signal")
     outcome = replace(outcome, by=printable(answer.by[:LONGEST_NAME]), digest=digest + services.random_bytes(OWN_BYTES).hex())
@@ -193,6 +195,8 @@ def _unused(services: Services, item: Item) -> Signal | None:
 
 def _is_used(item: Item | None, stored: Signal) -> bool:
     """Whether an attempt has ended by this answer: one that asks again after a resume needs an answer of its own."""
+    if item and len(item.past) >= MOST_PAST and stored.outcome.at < item.past[0].attempt.launched_at:
+        return True  # by one that is forgotten, or the first that is remembered would have taken it
     ends = [one.outcome for one in item.past] if item else []
     if item and item.outcome:
         ends.append(item.outcome)

@@ -260,8 +260,9 @@ class TestTimers:
         notes = wait_for(lambda: host.notes("every_second")[2:5], 10, "three occurrences")
 
         assert all(note["past_due"] is False for note in notes)
-        seconds = [int(note["at"]) for note in host.notes("every_second")]
-        assert len(set(seconds)) == len(seconds)
+        # A worker that is busy notes one occurrence late, in the second of the next one; twice each would be twice as many.
+        times = [note["at"] for note in host.notes("every_second")]
+        assert len(times) <= times[-1] - times[0] + 2
 
     def test_run_on_startup_fires_once(self, host: SampleHost) -> None:
         wait_for(lambda: host.notes("new_year"), 10, "the run at the start")

@@ -25,8 +25,8 @@ StepAddress = tuple[str, str, int]
 class AuditedTables(FakeTables):
     """`runs`, `items` and `lanes` are the stored ones, decoded; `ends` how each generation of a run ended; `attempts` those of all items.
 
-    `levels` are the runs' variables by generation, `stopped` the generations that were cancelled or out of time, `kept` the items of a step that its generation keeps, with the numbers of their
-    attempts.
+    `levels` are the runs' variables by generation, `stopped` the generations that were cancelled or out of time, `kept` the items of a
+    step that its generation keeps, with the numbers of their attempts.
     """
 
     def __init__(self, world: World) -> None:

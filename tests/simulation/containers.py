@@ -30,7 +30,10 @@ ERRORS = ("ContainerGroupQuotaReached", "ServiceUnavailable", "InsufficientCapac
 
 @dataclass(frozen=True)
 class Plan:
-    """What a container will do: seconds of provisioning and of work, and how it ends. `token` tells its outputs from all others, `files` are an output besides."""
+    """What a container will do: seconds of provisioning and of work, and how it ends.
+
+    `token` tells its outputs from all others; `files` are another output.
+    """
 
     behaviour: str
     provisioning: float

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadme import claims
 from loadme.core.ids import parse_attempt
-from loadme.core.state import Attempt, Item, Outcome
+from loadme.core.state import Attempt, Item, Outcome, Run
 from loadme.definitions import durations
 from loadme.handlers.launch_step import MOST_CLAIMS
 from tests.simulation.told import Told
@@ -79,27 +79,31 @@ def _child(world: World, item: Item, outcome: Outcome) -> Iterator[str]:
         return
     if child.parent != str(item.attempt_id) or child.ancestors[-1:] != (item.run,):
         yield f"its run {child.id} has the parent {child.parent} and the ancestors {child.ancestors}"
-    if outcome.source != "run":
-        if child.cancel is None and child.ended_at is not None and child.ended_at > world.patience(outcome.at):
-            yield f"it is {outcome.status} since {outcome.at}, and its run {child.id} went on until {child.ended_at}"
-        return
-    given = claims.read(world.blobs, outcome.outputs)
+    if outcome.source == "run":
+        yield from (f"it is {outcome.status} ({outcome.error}), and its run is {child.id}: {why}" for why in _agreed(world, outcome, child))
+    elif child.cancel is None and child.ended_at is not None and child.ended_at > world.patience(outcome.at):
+        yield f"it is {outcome.status} since {outcome.at}, and its run {child.id} went on until {child.ended_at}"
+
+
+def _agreed(world: World, outcome: Outcome, child: Run) -> Iterator[str]:
     # A child can be resumed by itself, but nobody does so here.
-    if outcome.status == "succeeded" and (child.status != "succeeded" or given != {"child": child.id, "first": child.steps["a"].status}):
-        yield f"it succeeded with {given}, and its run {child.id} is {child.status}"
-    if outcome.status == "failed" and child.status not in ("failed", "cancelled"):
-        yield f"it failed ({outcome.error}), and its run {child.id} is {child.status}"
+    ends = {"succeeded": ("succeeded",), "failed": ("failed", "cancelled"), "skipped": ("skipped",)}
+    if child.status not in ends[outcome.status]:
+        yield f"it is {child.status}"
+    given = claims.read(world.blobs, outcome.outputs)
+    if outcome.status == "succeeded" and given != {"child": child.id, "first": child.steps["a"].status}:
+        yield f"it gives back {given}"
     if outcome.error and child.error and child.status == "failed" and outcome.error.kind != child.error.kind:
-        yield f"it failed with {outcome.error.kind}, and its run {child.id} with {child.error.kind}"
-    if outcome.status == "skipped" and child.status != "skipped":
-        yield f"it was skipped, and its run {child.id} is {child.status}"
+        yield f"it failed with {child.error.kind}"
 
 
 def _answer(world: World, told: Told) -> Iterator[str]:
     """What was accepted is an outcome; what was kept is the next one's, and no time-out comes first."""
     mine = list(_ends(world, told.run, told.step))
     answered = [(attempt, outcome) for attempt, outcome in mine if outcome.source == "signal"]
-    if told.said == "accepted" and not any((outcome.outputs and outcome.outputs.inline) == {"approved": told.approved} for _, outcome in answered):
+    if told.said == "accepted" and not any(
+        (outcome.outputs and outcome.outputs.inline) == {"approved": told.approved} for _, outcome in answered
+    ):
         yield f"the answer to {told.step} of {told.run} was accepted, and is no outcome"
     if told.said != "kept" or any(outcome.at >= told.at for _, outcome in answered):
         return

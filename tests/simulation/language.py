@@ -23,14 +23,28 @@ from tests.simulation.world import World
 
 MAIN, LAST = "abcdef", "yz"
 ENDINGS: tuple[Ending, ...] = ("succeeded", "failed", "skipped")
-COUNTS = [0, 1, 2, 3, 3, 4, 5, 8, 12]
+COUNTS, FEW = [0, 1, 2, 3, 3, 4, 5, 8, 12], [0, 1, 2, 3]
 SMALL = Limits(groups=3, per_5_minutes=6)
 WEBHOOK = Events(webhook="https://hook.example", steps=True)
 GIVES = {"said": Output(type="string", required=False), "files": Output(type="array", required=False)}
 GIVEN = {"child": Output(type="string", required=False), "first": Output(type="string", required=False)}
 APPROVED = {"approved": Output(type="boolean")}
 LEVEL = {"level": "${{ variables.level }}"}
-MISERY = ["breaks", "breaks", "fails", "silent", "verdict", "hangs", "quiet", "late", "repeats", "contradicts", "oom", "platform", "late-error"]
+MISERY = [
+    "breaks",
+    "breaks",
+    "fails",
+    "silent",
+    "verdict",
+    "hangs",
+    "quiet",
+    "late",
+    "repeats",
+    "contradicts",
+    "oom",
+    "platform",
+    "late-error",
+]
 BUGGY = [one.queue for one in (StepRequest, StepOutcome, StepCheck, StepCleanup, Notify)]
 
 
@@ -140,9 +154,9 @@ def _retry(random: Random) -> Retry | None:
 def _map(random: Random, step: Step, before: Mapping[str, Step]) -> Step:
     """The step, for each of several items."""
     producers = [name for name in step.accepted if before[name].image and before[name].for_each is None]
-    count = random.choice(COUNTS)
+    count = random.choice(COUNTS if step.image else FEW)
     values: Any = random.choice([[f"v{number}" for number in range(count)], {f"k{number}": number for number in range(count)}])
-    if producers and random.random() < 0.7:
+    if producers and step.image and random.random() < 0.7:
         values = f"${{{{ steps.{random.choice(producers)}.outputs.files }}}}"
     item = "${{ item.key }}" if isinstance(values, dict) else "${{ item }}"
     more = {"env": {"ITEM": item, "INDEX": "${{ index }}"}} if step.image else {}

@@ -114,6 +114,7 @@ SCENARIOS = {
         {"each": Step(**ITEM, for_each=["x", "y", "z"], max_parallel=2, retry=NONE)},
         behaviours={"each-1-1": "breaks"},
         act=lambda _, user: user.resume(40.0, {}),
+        long=True,
     ),
     "a group": Scenario({"a": Step(**QUICK)}, act=another, keys={"concurrency": Concurrency(group="one")}),
 }

@@ -55,8 +55,7 @@ class World:
     """One app, its users and its containers. `history` is everything that happened, in order."""
 
     def __init__(
-        self, seed: int, workflows: Sequence[Workflow], *, armed: bool = True, plan: 
-Planner = random_plan, **changes: Any
+        self, seed: int, workflows: Sequence[Workflow], *, armed: bool = True, plan: Planner = random_plan, **changes: Any
     ) -> None:
         self.seed, self.random, self.plan = seed, Random(seed), plan  # noqa: S311
         self.begun = self.moment = datetime(2030, 1, 1, tzinfo=UTC)

@@ -262,7 +262,7 @@ def test_a_log_is_printed_as_it_is_and_as_json() -> None:
 def test_a_log_that_is_not_there_is_explained() -> None:
     app = FakeApp().on(f"GET runs/{RUN}", a_run("running", a_step(status="pending")))
     app.on(f"GET runs/{RUN}/steps/split/logs", a_problem(404, "No log", "nothing was launched yet"))
-    assert "step split is pending and has no log: No log: nothing was launched yet" in World(app).run("logs", RUN, "split").stderr
+    assert "step split is pending and has no log: nothing was launched yet" in World(app).run("logs", RUN, "split").stderr
     assert "has no step 'spilt': did you mean split?" in World(app).run("logs", RUN, "spilt").stderr
 
 
@@ -306,7 +306,7 @@ def test_following_what_never_had_a_log_ends_with_the_reason(run: str, step: str
     app.on(f"GET runs/{RUN}/steps/split/logs", a_problem(404, "No log", "no container was launched for it"))
     result = World(app).run("logs", RUN, "split", "--follow")
     assert result.exit_code == 2
-    assert f"step split is {step} and has no log: No log: no container was launched for it" in result.stderr
+    assert f"step split is {step} and has no log: no container was launched for it" in result.stderr
 
 
 def test_an_error_is_json_too_when_json_was_asked_for() -> None:
@@ -391,7 +391,20 @@ def test_a_failure_has_its_details_without_noise(kind: str, details: list[str], 
     lines = World(FakeApp().on(f"GET runs/{RUN}", run)).run("show", RUN).stdout.splitlines()
     after = lines[lines.index("step split failed: rows: must be whole") + 1 :]
     log = [f"  the whole log: loadme logs {RUN} split"] if offers_log else []
-    assert after == [f"  kind: {kind}", *shown, *log, f"  once it is mended: loadme resume {RUN}"]
+    assert after == [
+        f"  kind: {kind}",
+        *shown,
+        *log,
+        f"  once it is mended: loadme resume {RUN} (a changed workflow file counts for new runs only)",
+    ]
+
+
+def test_a_step_that_is_another_run_has_no_log_of_its_own() -> None:
+    error = {"kind": "exit_code", "message": "exit code 2", "step": "split"}
+    app = FakeApp().on(f"GET runs/{RUN}", a_run("failed", a_step(status="failed", error=error, child="c1", kind="workflow"), error=error))
+    app.on(f"GET runs/{RUN}/steps/split/logs", a_problem(404, "No log", "no container of attempt 1"))
+    assert "loadme logs" not in World(app).run("show", RUN).stdout
+    assert "a run of its own, whose steps have the logs: loadme show c1" in World(app).run("logs", RUN, "split").stderr
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in loadme.commands)])

@@ -100,7 +100,7 @@ def test_a_step_that_waits_says_how_it_is_answered() -> None:
 
     assert f"it waits for an answer: {how}\n" in shown(run)
     app = FakeApp().on(f"GET runs/{RUN}", run, a_run("succeeded", a_step("approve", kind="wait")))
-    assert f"approve waiting: for an answer of ada; answer with: {how}\n" in World(app).run("show", RUN, "--watch").stdout
+    assert f"approve waiting: for an answer from ada; answer with: {how}\n" in World(app).run("show", RUN, "--watch").stdout
     assert "loadme signal" not in shown(a_run("running", a_step("approve", "pending", kind="wait", answer=answer)))
 
 

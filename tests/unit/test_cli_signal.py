@@ -67,7 +67,7 @@ def test_a_run_that_is_a_step_says_of_which_run() -> None:
 @pytest.mark.parametrize(
     ("step", "status", "told"),
     [
-        (waits(), "waiting", "for an answer of ops@contoso.com, until 12:40"),
+        (waits(), "waiting", "for an answer from ops@contoso.com, until 12:40"),
         (waits(answer={"assignee": None}, ends_at=None), "waiting", "for an answer"),
         (waits(kind="sleep", answer=None), "waiting", "until 12:40"),
         (a_step("sub", "running", kind="workflow", workflow="child", child=RUN), "running", f"run {RUN} of child"),

@@ -132,3 +132,11 @@ def test_no_text_whatever_raises_anything_else(text: str) -> None:
     for read in (read_yaml, read_json):
         with contextlib.suppress(Unreadable):
             read(text)
+
+
+def test_an_expression_that_yaml_takes_for_a_mapping_is_to_be_put_in_quotes() -> None:
+    with pytest.raises(Unreadable, match=r"line 2, column .*put the whole text in quotes"):
+        read_yaml("name: x\nif: ${{ index > 0 ? true : false }}\n")
+    with pytest.raises(Unreadable) as without:
+        read_yaml("name: x: y\n")
+    assert "quotes" not in str(without.value)

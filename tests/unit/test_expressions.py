@@ -98,6 +98,7 @@ def test_a_value_comes_through_an_expression_unchanged(value: Any) -> None:
         ("${{ run.nothing.substring(1) }}", "there is no `nothing`"),
         ("${{ variables.none.substring(1) }}", "`substring` does not work on null"),
         ("${{ 1 / 0 }}", "divides by zero"),
+        ("${{ variables.none.message }}", "before a dot is null"),
         ("${{ 9223372036854775807 + 1 }}", "integer overflow"),
         ("${{ item }}", "`item` is not available here"),
         ("${{ int(variables.text) }}", "cannot convert string to int"),

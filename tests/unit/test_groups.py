@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from loadme import store, transaction
 from loadme.azure.storage.tables import ANY, Row
 from loadme.core.events import Admit, Fail
-from loadme.core.messages import Notify, StepCheck
+from loadme.core.messages import Notify, StepCheck, StepCleanup
 from loadme.core.state import Error, Run, Value
 from loadme.errors import Conflict, Rejected
 from loadme.handlers import control, groups, purge, start
@@ -371,3 +371,57 @@ def test_never_two_at_once_whatever_order_they_end_in():
             succeed(world, running[0])
     times = [(world.show(run)["created_at"], world.show(run)["ended_at"]) for run in runs]
     assert all(one[1] <= other[1] for one, other in pairwise(times))
+
+
+def of_items(on_conflict: str) -> World:
+    return World(workflow(on_conflict=on_conflict).replace("{image: img}", "{image: img, for_each: [1, 2, 3]}"))
+
+
+def test_a_holder_that_is_cancelled_for_another_run_stops_its_items_at_once_without_the_patrol():
+    world = of_items("cancel_running")
+    first = begun(world)
+    assert len(world.arm.container_groups) == 3
+    world.start()
+    settle(world, within=120)
+    assert [name for name in world.arm.container_groups if first.id in name] == []
+
+
+def test_a_resumed_run_that_gets_its_group_goes_on_with_its_kept_items_at_once_without_the_patrol():
+    world = of_items("queue")
+    run = begun(world)
+    world.arm.finish(attempt_id(run, "only", 0), exit_code=1)
+    world.report(attempt_id(run, "only", 1))
+    world.report(attempt_id(run, "only", 2))
+    world.live(hours=0.3)
+    assert status(world, run) == "failed"
+    control.resume(world.services, run.id, {})
+    settle(world, within=30)
+    assert list(world.arm.container_groups) == [attempt_id(run, "only", 0, attempt=2)]
+
+
+def test_a_run_that_stood_in_line_is_timed_out_a_minute_late_at_most():
+    waits = "concurrency: {group: west}\nsteps: {only: {wait: {}}}\n"
+    world = World(f"name: sample\ntimeout: 1m\n{waits}", f"name: other\n{waits}")
+    first = begun(world, "other")
+    run = begun(world)
+    world.live(hours=7 / 60)
+    assert status(world, run) == "queued"
+    world.signal(first, "only")
+    world.live(hours=2.2 / 60)
+    assert status(world, run) == "failed"
+
+
+def test_a_run_whose_admission_was_cut_before_anything_was_sent_goes_on_when_the_message_comes_again():
+    world = World(workflow())
+    first, second = begun(world), begun(world)
+    world.report(attempt_id(first, "only"))
+    world.drain(keep=(StepCheck.queue, StepCleanup.queue, Notify.queue))
+    message = next(one for one in world.queues.sent if one.queue == Notify.queue and '"to":"group"' in one.body)
+    world.queues.sent.remove(message)
+    world.calls("queues", "send", MemoryError())
+    with pytest.raises(MemoryError):
+        world.deliver(message.body, message.queue)
+    world.recover("queues", "send")
+    world.deliver(message.body, message.queue)
+    settle(world, within=30)
+    assert attempt_id(second, "only") in world.arm.container_groups

@@ -225,6 +225,12 @@ def test_a_name_that_azure_would_change_or_not_take_is_refused(tmp_path: Path, n
                 act(name)
 
 
+def test_the_name_of_a_file_that_an_item_did_not_give_is_refused(tmp_path: Path) -> None:
+    for target in (LocalFiles(tmp_path), files()):
+        with pytest.raises(TypeError, match="text, and not None"):
+            target.get(None)  # type: ignore[arg-type]
+
+
 def test_the_command_moves_files_between_the_folder_and_standard_input_and_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:

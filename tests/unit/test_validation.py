@@ -118,6 +118,12 @@ def test_a_heartbeat_that_a_container_with_a_callback_url_hardly_sends_is_doubte
     assert list(doubts(workflow(steps=given))) == []
 
 
+def test_a_default_secret_is_not_replaced_by_env_in_silence() -> None:
+    secrets = {"SAS": "keyvault://contoso/sas"}
+    assert paths(defaults={"secrets": secrets}, steps={"a": {"image": "i", "env": {"SAS": "x"}}}) == ["steps.a.env.SAS"]
+    assert paths(defaults={"env": {"SAS": "x"}}, steps={"a": {"image": "i", "secrets": secrets}}) == []
+
+
 def test_spot_where_azure_had_none_is_doubted_unless_it_is_a_later_place() -> None:
     def doubted(*locations: str) -> list[str]:
         given = {"a": {"image": "i", "priority": "spot", "locations": list(locations)}}
@@ -235,6 +241,47 @@ def test_one_brace_is_doubted_and_not_refused(text: str, found: str | None) -> N
 
     assert [problem.path for problem in doubted] == ([] if found is None else ["steps.a.command[1]"])
     assert found is None or f"`{found}` is no expression" in doubted[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "is_doubted"),
+    [
+        ("variables.x", True),
+        ("steps.b.outputs.rows", True),
+        ("steps['b-c'].status", True),
+        ("run.id", True),
+        ("${{ run.id }}", False),
+        ("run.py", False),
+        ("see variables.x", False),
+    ],
+)
+def test_a_text_that_looks_like_an_expression_is_doubted(text: str, is_doubted: bool) -> None:
+    given = workflow(variables={"x": "1"}, steps={"a": {"image": "i", "env": {"WHICH": text}}})
+
+    assert [problem.path for problem in doubts(given)] == ["steps.a.env.WHICH"] * is_doubted
+
+
+@pytest.mark.parametrize(("default", "is_doubted"), [("integer", True), ({"type": "integer"}, False), ("westeurope", False)])
+def test_a_type_as_the_default_of_a_variable_is_doubted(default: object, is_doubted: bool) -> None:
+    given = workflow(variables={"total": default}, steps={"a": {"image": "i"}})
+
+    assert [problem.path for problem in doubts(given)] == ["variables.total"] * is_doubted
+
+
+@pytest.mark.parametrize(
+    ("text", "condition", "is_doubted"),
+    [
+        ("${{ run.error.message }}", None, True),
+        ("${{ run.error == null ? '' : run.error.message }}", None, False),
+        ("${{ run.error.message }}", "${{ run.status == 'failed' }}", False),
+        ("${{ run.status }}", None, False),
+    ],
+)
+def test_an_error_that_finally_reads_without_asking_for_it_is_doubted(text: str, condition: str | None, is_doubted: bool) -> None:
+    tell = {"image": "i", "env": {"WHY": text}} | ({"if": condition} if condition else {})
+    given = workflow(steps={"a": {"image": "i"}}, **{"finally": {"tell": tell}})
+
+    assert [problem.path for problem in doubts(given)] == ["finally.tell.env.WHY"] * is_doubted
 
 
 def test_a_variable_takes_its_default_type_unless_it_is_computed() -> None:

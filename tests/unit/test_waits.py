@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from loadme import store
-from loadme.core.state import Item, Run
-from loadme.errors import Rejected
+from loadme.core.state import MOST_PAST, Item, Run
+from loadme.errors import Rejected, Unavailable
 from loadme.handlers import control, purge
 from tests.world import World, attempt_id, die
 
@@ -404,3 +404,27 @@ def test_a_step_whose_if_is_false_neither_waits_nor_sleeps() -> None:
     run = world.start()
     world.drain(within=1)
     assert world.statuses(run) == {"a": "skipped", "b": "skipped"}
+
+
+def test_an_answer_that_comes_again_sends_the_message_that_the_first_one_could_not():
+    world, run = waiting(ALONE)
+    world.calls("queues", "send", Unavailable("the queue does not answer"))
+    with pytest.raises(Unavailable):
+        world.signal(run, "approve", approved=True)
+    world.recover("queues", "send")
+    assert world.signal(run, "approve", approved=True) == "accepted"
+    world.drain(within=60)
+    assert world.show(run)["status"] == "succeeded"
+
+
+def test_an_answer_is_not_taken_again_by_an_attempt_so_late_that_the_one_it_ended_is_forgotten():
+    world, run = waiting("name: sample\nsteps:\n  approve: {wait: {timeout: 1m}}\n  after: {needs: [approve], image: i}\n")
+    world.signal(run, "approve")
+    world.drain(within=10)
+    world.arm.finish(attempt_id(run, "after"), exit_code=1)
+    for _ in range(MOST_PAST + 3):
+        world.live(hours=0.2)
+        assert world.show(run)["status"] == "failed"
+        control.resume(world.services, run.id, {"from": "approve"})
+    world.live(hours=0.2)
+    assert world.statuses(run)["approve"] == "failed"
