@@ -10,22 +10,10 @@ import msgspec
 
 from loadme.azure.storage.blobs import Blobs
 from loadme.core.state import Value
-from loadme.definitions.definition import Workflow
 from loadme.errors import Absent, Terminal
 
 IN_MESSAGE = 40 * 1024
 """Bytes of JSON: a queue message may have 48 KiB before base64; the rest is for the envelope."""
-
-ALL_OUTPUTS = 400_000
-"""Bytes of JSON that all steps' outputs together may take in the run's row, which may have 900 KB."""
-
-MOST_OUTPUTS = 16 * 1024
-"""Bytes of JSON that one step's outputs may take there, however few steps there are."""
-
-
-def room(workflow: Workflow) -> int:
-    """Bytes of JSON up to which a step's outputs are kept in place: so many that the run's row has room for every step's."""
-    return min(MOST_OUTPUTS, ALL_OUTPUTS // len(workflow.every_step))
 
 
 def keep(blobs: Blobs, name: str, values: Mapping[str, Any], limit: int) -> Value:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from loadme import log, requests, store
@@ -36,6 +37,11 @@ TRIES = 20
 
 FIRST_WAIT, LONGEST_WAIT = 0.02, 1.0
 """Seconds at most that a writer stands back after the first try that came too late, and after many."""
+
+LONGEST_TURN = 5.0
+"""Seconds. While storage is slow, waiting for one another would add up to more than the functions' time."""
+
+_lock = threading.RLock()
 
 MOST_OPEN = 5000
 """Items that one look at a whole run reads. What is asked for again of those behind them does no harm."""
@@ -129,14 +135,15 @@ def _changed(
 ) -> tuple[State, State]:
     """The state before the event and after it: the same, if it changes nothing."""
     for number in range(TRIES):
-        loaded, found = found or load(services, run, *keys, with_lanes=isinstance(event, Apply | Keep)), None
-        after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
-        if after == loaded.state:
-            return after, after
-        first()
-        with suppress(Conflict):
-            save(services, loaded, after)
-            return loaded.state, after
+        with _turn(number):
+            loaded, found = found or load(services, run, *keys, with_lanes=isinstance(event, Apply | Keep)), None
+            after = engine.decide(loaded.state, event, services.now(), services.settings.policy)
+            if after == loaded.state:
+                return after, after
+            first()
+            with suppress(Conflict):
+                save(services, loaded, after)
+                return loaded.state, after
         _stand_back(services, number)
     raise Retryable(f"the run {run} was changed by others {TRIES} times in a row", after=2.0)
 
@@ -166,6 +173,17 @@ def save(services: Services, loaded: Loaded, after: State) -> Loaded:
         item_etags={**loaded.item_etags, **dict(zip(keys, etags, strict=False))},
         lane_etags={**loaded.lane_etags, **dict(zip(moved, etags[len(keys) :], strict=False))},
     )
+
+
+@contextmanager
+def _turn(number: int) -> Iterator[None]:
+    """Functions of one process that were too late take turns with one another, or they would meet again. Nothing rests on it."""
+    is_mine = number > 0 and _lock.acquire(timeout=LONGEST_TURN)
+    try:
+        yield
+    finally:
+        if is_mine:
+            _lock.release()
 
 
 def _stand_back(services: Services, number: int) -> None:

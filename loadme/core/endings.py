@@ -22,6 +22,8 @@ ALL_ERRORS = 100_000
 """Bytes of JSON that the messages of all steps' errors may take in the run's row; their hints may take half as many."""
 
 Next = Literal["pending", "started", "skipped"]
+CAUGHT_BY = "step:"
+"""How `handled` begins if another step takes care of a failure."""
 
 
 def endings(step: StepState) -> tuple[Ending, ...]:
@@ -69,9 +71,15 @@ def _cut(text: str, most: int) -> str:
     return text
 
 
-def is_trouble(step: StepState) -> bool:
-    """Whether the step keeps the run from succeeding: it failed and nothing took care of that, or it was cancelled."""
-    return step.status == "cancelled" or (step.status == "failed" and not step.handled)
+def is_trouble(step: StepState, steps: Mapping[str, StepState]) -> bool:
+    """Whether the step keeps the run from succeeding: it failed and nothing took care of that, or it was cancelled.
+
+    One of the `steps` that was to take care of it and was skipped, by its `if` or for another need, took care of nothing.
+    """
+    if step.status != "failed":
+        return step.status == "cancelled"
+    catcher = steps.get(step.handled.removeprefix(CAUGHT_BY)) if step.handled.startswith(CAUGHT_BY) else None
+    return not step.handled or (catcher is not None and catcher.status == "skipped")
 
 
 def is_meant(on: tuple[str, ...], kind: str) -> bool:
@@ -84,7 +92,7 @@ def is_meant(on: tuple[str, ...], kind: str) -> bool:
 
 def error_of(steps: Mapping[str, StepState]) -> Error | None:
     """The error of the first of these steps that failed, else of the first that was stopped."""
-    troubles = [step for step in steps.values() if is_trouble(step) and step.error is not None]
+    troubles = [step for step in steps.values() if is_trouble(step, steps) and step.error is not None]
     failed = next((step for step in troubles if step.status == "failed"), None)
     first = failed or next(iter(troubles), None)
     return first.error if first else None
@@ -96,7 +104,7 @@ def _is_met(need: StepState, accepted: tuple[Ending, ...]) -> bool | None:
 
 
 def _is_caught(need: StepState, name: str) -> bool | None:
-    return None if need.status in OPEN_STEP else need.handled == f"step:{name}"
+    return None if need.status in OPEN_STEP else need.handled == f"{CAUGHT_BY}{name}"
 
 
 def _handled(step: Step, failed: StepState) -> StepState:
@@ -105,7 +113,7 @@ def _handled(step: Step, failed: StepState) -> StepState:
     if entry is None:
         return replace(failed, handled="continue") if step.on_error == "continue" else failed
     if entry.step is not None:
-        return replace(failed, handled=f"step:{entry.step}")
+        return replace(failed, handled=f"{CAUGHT_BY}{entry.step}")
     return replace(failed, handled="outputs", outputs=Value(inline=_in_form(step, entry.outputs or {})))
 
 

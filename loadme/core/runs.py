@@ -65,7 +65,7 @@ def resumable(workflow: Workflow, run: Run, start: str) -> frozenset[str]:
     steps of `finally`, if there is anything else or one of them failed."""
     again: set[str] = set()
     for name in graph.order(workflow):
-        is_first = name == start or endings.is_trouble(run.steps[name])
+        is_first = name == start or endings.is_trouble(run.steps[name], run.steps)
         if is_first or not again.isdisjoint(graph.needs(workflow, name)):
             again.add(name)
     return frozenset(again | set(workflow.last)) if again else frozenset()
@@ -144,7 +144,8 @@ def _resumed(workflow: Workflow, run: Run, event: Resume, now: datetime) -> Run:
     steps = dict(run.steps)
     for name in again:
         before = {*graph.needs(workflow, name), *(workflow.steps if name in workflow.last else ())}
-        is_kept = endings.is_trouble(run.steps[name]) and name != event.start and again.isdisjoint(before) and not has_other_variables
+        is_first = endings.is_trouble(run.steps[name], run.steps) and name != event.start
+        is_kept = is_first and again.isdisjoint(before) and not has_other_variables
         steps[name] = expansions.kept(run.steps[name], generation) if is_kept else StepState(generation=generation)
     opened = replace(run, generation=generation, steps=steps, ended_at=None, error=None, cancel=None, ending=None)
     return _opened(workflow, replace(opened, announced=False, closed=0, variables=event.variables or run.variables), now)
@@ -192,7 +193,7 @@ def _is_open(run: Run, names: Iterable[str]) -> bool:
 
 def _ending(workflow: Workflow, run: Run, now: datetime) -> RunEnd:
     steps = {name: run.steps[name] for name in workflow.steps}
-    if not any(endings.is_trouble(step) for step in steps.values()):
+    if not any(endings.is_trouble(step, steps) for step in steps.values()):
         return RunEnd(status="succeeded", at=now)
     if run.cancel is None:
         return RunEnd(status="failed", at=now, error=endings.error_of(steps))
@@ -212,6 +213,6 @@ def _over(workflow: Workflow, run: Run, now: datetime) -> Run:
     """The run with the end that `ending` says, unless its steps of `finally` failed or were stopped."""
     ending, steps = run.ending or _ending(workflow, run, now), {name: run.steps[name] for name in workflow.last}
     status, error = ending.status, ending.error
-    if any(endings.is_trouble(step) for step in steps.values()) and (is_forced(run) or status == "succeeded"):
+    if any(endings.is_trouble(step, steps) for step in steps.values()) and (is_forced(run) or status == "succeeded"):
         status, error = "cancelled" if is_forced(run) else "failed", error or endings.error_of(steps)
     return replace(run, status=status, ended_at=now, error=error, ending=ending if workflow.last else None)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
 
 from loadme.definitions.attempt_rules import kinds
 from loadme.definitions.checks import at_most
@@ -11,6 +14,7 @@ from loadme.definitions.graph import catcher, cycles
 from loadme.definitions.idle_rules import fixed_outputs
 from loadme.definitions.kinds import CAUGHT
 from loadme.definitions.problems import Problem, nearest
+from loadme.definitions.sizes import room
 
 MOST_CATCHES = 20
 
@@ -61,6 +65,11 @@ def _not_there(path: str, name: str, asking: str, workflow: Workflow, steps: Map
     return Problem(path, f"unknown step `{name}`", nearest(name, (other for other in steps if other != asking)))
 
 
+def _fits(path: str, outputs: Mapping[str, Any], most: int) -> Iterator[Problem]:
+    if (size := len(msgspec.json.encode(outputs))) > most:
+        yield Problem(path, f"has {size} bytes as JSON, and in a workflow of so many steps {most} are allowed", "let a step give them")
+
+
 def _catches(path: str, name: str, step: Step, workflow: Workflow, steps: Mapping[str, Step]) -> Iterator[Problem]:
     yield from at_most(MOST_CATCHES, path, step.catch)
     for index, catch in enumerate(step.catch):
@@ -74,6 +83,7 @@ def _catches(path: str, name: str, step: Step, workflow: Workflow, steps: Mappin
             yield Problem(place, "must have one of `step` and `outputs`", "what is to follow: another step, or outputs in place of its own")
         elif catch.outputs is not None:
             yield from fixed_outputs(f"{place}.outputs", catch.outputs, step)
+            yield from _fits(f"{place}.outputs", catch.outputs, room(workflow))
         if catch.step is not None:
             yield from _target(f"{place}.step", catch.step, name, workflow, steps)
 

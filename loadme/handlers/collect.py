@@ -13,6 +13,7 @@ from loadme.core.engine import State
 from loadme.core.events import Collected
 from loadme.core.messages import StepRequest
 from loadme.core.state import SHORT, Error, Item
+from loadme.definitions import sizes
 from loadme.services import Services
 
 MOST_BYTES = 32_000_000
@@ -44,7 +45,7 @@ def _event(services: Services, state: State, name: str) -> Collected:
     missing = {"status": NOT_BEGUN, "outputs": {}}
     items = [gathered.get(index, {"index": index, **missing}) for index in range(expansion.count if expansion else 0)]
     outputs = _lists(state.workflow.every_step[name].outputs, [item["outputs"] for item in items])
-    room = claims.room(state.workflow)
+    room = sizes.room(state.workflow)
     kept = claims.keep(services.blobs, f"runs/{state.run.id}/{name}-outputs", {"items": items, "outputs": outputs}, room)
     return Collected(step=name, generation=generation, outputs=kept)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from loadme import claims, log, requests, transaction
+from loadme import log, requests, transaction
 from loadme.core import context, engine, lanes, runs
 from loadme.core.engine import ItemKey, State
 from loadme.core.events import Expand, Keep
 from loadme.core.messages import StepRequest
 from loadme.core.state import Error, Expansion
-from loadme.definitions import expressions
+from loadme.definitions import expressions, sizes
 from loadme.definitions.definition import Step
 from loadme.errors import Absent, ExpressionFailed, Terminal
 from loadme.services import Services
@@ -131,7 +131,7 @@ def _kept(services: Services, state: State, name: str, values: Sequence[Any]) ->
         page=page,
         tolerated=tolerated(step, len(values)),
         values=prefix,
-        variables=requests.keep_variables(services, state, name, min(IN_ITEM, claims.room(state.workflow) // 2)),
+        variables=requests.keep_variables(services, state, name, min(IN_ITEM, sizes.room(state.workflow) // 2)),
     )
 
 

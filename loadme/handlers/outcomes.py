@@ -9,7 +9,7 @@ from loadme import claims, transaction
 from loadme.core.engine import State
 from loadme.core.ids import AttemptId
 from loadme.core.state import Error, Item, Outcome
-from loadme.definitions import variables
+from loadme.definitions import sizes, variables
 from loadme.errors import Rejected
 from loadme.handlers import quota, secrets
 from loadme.services import Services
@@ -31,7 +31,7 @@ def succeeded(services: Services, state: State, attempt: AttemptId, given: Mappi
     outputs = secrets.hidden(services, step, attempt, declared)
     name = f"runs/{attempt.run}/{attempt.step}-{attempt.item}-{attempt.attempt}-outputs"
     # An item's outputs are in its own row, and not in the run's.
-    room = claims.room(state.workflow) if step.for_each is None else claims.MOST_OUTPUTS
+    room = sizes.room(state.workflow) if step.for_each is None else sizes.MOST_OUTPUTS
     kept = claims.keep(services.blobs, name, outputs, room)
     return Outcome(status="succeeded", at=services.now(), source=source, outputs=kept)
 

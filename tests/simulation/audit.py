@@ -103,7 +103,8 @@ class AuditedTables(FakeTables):
 
     def _must_keep(self, before: Run, run: Run, name: str) -> bool:
         workflow, old = self.workflows[run.id], before.steps[name]
-        is_trouble = old.status == "cancelled" or (old.status == "failed" and not old.handled)
+        skipped = [f"step:{other}" for other, step in before.steps.items() if step.status == "skipped"]
+        is_trouble = old.status == "cancelled" or (old.status == "failed" and old.handled in ("", *skipped))
         is_first = all(run.steps[other].generation == before.steps[other].generation for other in workflow.steps if other != name)
         is_named = name in self._world.named.get(run.id, ())
         return is_trouble and is_first and not is_named and name in workflow.steps and run.variables == before.variables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,11 +69,11 @@ def is_cut(run: Run) -> bool:
 def _run(workflow: Workflow, run: Run) -> Iterator[str]:
     main, last = ({name: run.steps[name] for name in names} for names in (workflow.steps, workflow.last))
     status = "succeeded"
-    if any(map(_is_trouble, main.values())):
+    if _troubles(main):
         status = "cancelled" if run.cancel is not None and run.cancel.kind == "cancelled" else "failed"
     if workflow.last and (run.ending is None or run.ending.status != status):
         yield f"the steps of {run.id} should have ended {status}, not {run.ending}"
-    if any(map(_is_trouble, last.values())):
+    if _troubles(last):
         is_forced = run.cancel is not None and run.cancel.force
         status = "cancelled" if is_forced else "failed" if status == "succeeded" else status
     if run.status != status:
@@ -94,8 +94,10 @@ def _time(world: World, workflow: Workflow, run: Run) -> Iterator[str]:
         yield f"{run.id} was to end until {until}, and ended at {ended}"
 
 
-def _is_trouble(step: StepState) -> bool:
-    return step.status == "cancelled" or (step.status == "failed" and not step.handled)
+def _troubles(steps: Mapping[str, StepState]) -> bool:
+    """Whether any of them was cancelled, or failed and nothing took care of it: a step that was to catch it and was skipped did not."""
+    skipped = {f"step:{name}" for name, step in steps.items() if step.status == "skipped"}
+    return any(step.status == "cancelled" or (step.status == "failed" and step.handled in ("", *skipped)) for step in steps.values())
 
 
 class _Step:

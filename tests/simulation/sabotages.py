@@ -41,7 +41,7 @@ def a_cancel_stops_finally(patch: Patch) -> None:
 
 
 def a_failure_that_was_handled_fails_the_run(patch: Patch) -> None:
-    patch.setattr(endings, "is_trouble", lambda step: step.status in ("failed", "cancelled"))
+    patch.setattr(endings, "is_trouble", lambda step, _steps: step.status in ("failed", "cancelled"))
 
 
 def a_catch_takes_every_kind(patch: Patch) -> None:

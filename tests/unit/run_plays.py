@@ -225,5 +225,11 @@ def _counts_as(one: Expected) -> set[str]:
     return {"succeeded", "failed"} if one.handled in ("continue", "outputs") else {one.status}
 
 
+def unhandled(steps: Mapping[str, Expected] | Mapping[str, StepState]) -> set[str]:
+    """The steps of which nothing took care of the failure: what was to catch it may have been skipped itself."""
+    nothing = {"", *(f"step:{name}" for name, step in steps.items() if step.status == "skipped")}
+    return {name for name, step in steps.items() if step.status == "failed" and step.handled in nothing}
+
+
 def is_open(run: Run, names: Any) -> bool:
     return any(run.steps[name].status in OPEN_STEP for name in names)

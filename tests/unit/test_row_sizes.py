@@ -8,6 +8,8 @@ from loadme.core import runs
 from loadme.core.events import Collected, LanesSeen
 from loadme.core.messages import StepRequest
 from loadme.core.state import SHORT, Error, Lane, Outcome, Run, Value
+from loadme.definitions import sizes
+from loadme.definitions.validation import parse
 from loadme.handlers.expand import expand
 from tests.world import World
 
@@ -41,7 +43,7 @@ def test_the_errors_of_500_steps_have_room_in_the_row_of_their_run_whatever_they
 def test_500_steps_with_items_have_room_in_the_row_of_their_run():
     world = world_of("image: img, for_each: [1], outputs: {a: string}")
     workflow = world.services.catalogue.workflows["sample"]
-    run, room = world.start(text="x" * 950), claims.room(workflow)
+    run, room = world.start(text="x" * 950), sizes.room(workflow)
     for name in workflow.steps:
         expand(world.services, StepRequest(run=run.id, step=name, part="expand", variables=Value(inline={})))
     run = store.read_run(world.tables, run.id).run
@@ -53,3 +55,15 @@ def test_500_steps_with_items_have_room_in_the_row_of_their_run():
         assert outputs.inline
         run = runs.changed(workflow, run, Collected(step=name, generation=0, outputs=outputs), world.moment)
     assert size(run) < MAX_BODY
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, sizes.MOST_OUTPUTS), (STEPS, sizes.ALL_OUTPUTS // STEPS)])
+def test_outputs_that_a_catch_gives_are_refused_when_the_runs_row_has_no_room_for_every_steps(count: int, most: int) -> None:
+    def problems(size: int) -> list[str]:
+        text = "x" * (size - len('{"a":""}'))
+        step = {"image": "i", "outputs": {"a": "string"}, "catch": [{"outputs": {"a": text}}]}
+        rest = {f"s{number}": {"image": "i"} for number in range(1, count)}
+        return [problem.path for problem in parse({"name": "w", "steps": {"s0": step, **rest}})[1]]
+
+    assert problems(most) == []
+    assert problems(most + 1) == ["steps.s0.catch[0].outputs"]

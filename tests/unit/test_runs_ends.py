@@ -86,6 +86,21 @@ def test_the_step_that_a_catch_names_is_skipped_when_there_is_nothing_for_it_to_
     assert play.run.status == ("running" if ending == "succeeded" else "failed" if ending == "exit_code" else "succeeded")
 
 
+def test_a_failure_whose_catching_step_is_skipped_is_handled_by_nothing():
+    mend = {"other": a_step(), "mend": a_step("other")}
+    play = Play(a_workflow({"a": a_step(catch=(Catch(step="mend"),)), **mend, "gate": a_step()}))
+
+    play.ends_with("other", "skipped")
+    play.ends_with("a", "failed")
+    play.ends_with("gate", "succeeded")
+
+    assert play.run.steps["mend"].status == "skipped"
+    assert play.run.status == "failed"
+    assert play.run.error is not None
+    assert play.run.error.step == "a"
+    assert {"a", "mend"} <= runs.resumable(play.workflow, play.run, "")
+
+
 def test_a_step_that_catches_waits_for_what_else_it_needs():
     steps = {"a": a_step(catch=(Catch(step="mend"),)), "slow": a_step(), "mend": a_step("slow")}
     play = Play(a_workflow(steps)).ends_with("a", "failed")

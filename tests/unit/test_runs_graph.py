@@ -11,7 +11,7 @@ from loadme.core import runs
 from loadme.core.events import Announced, Cancel, Closed, Resume, TimeOut
 from loadme.core.state import OPEN_STEP, Run
 from loadme.definitions.definition import Workflow
-from tests.unit.run_plays import Play, a_step, a_workflow, expected, is_open, plays, slots_used, started
+from tests.unit.run_plays import Play, a_step, a_workflow, expected, is_open, plays, slots_used, started, unhandled
 
 MOST = 200
 
@@ -38,7 +38,7 @@ def test_every_step_ends_as_its_needs_and_its_catch_say_whatever_ends_first_and_
     assert {name: (step.status, step.handled) for name, step in play.run.steps.items()} == {
         name: (one.status, one.handled) for name, one in wanted.items()
     }
-    is_failed = any(one.status == "failed" and not one.handled for one in wanted.values())
+    is_failed = bool(unhandled(wanted))
     assert play.run.status == ("failed" if is_failed else "succeeded")
     assert (play.run.error is not None) == is_failed
 
@@ -107,7 +107,7 @@ def test_a_resume_runs_again_what_failed_all_behind_it_and_finally_and_nothing_e
     to_the_end(play, data)
     before = play.run
     start = data.draw(st.sampled_from(["", *play.workflow.every_step]))
-    first = {name for name, step in before.steps.items() if (step.status == "failed" and not step.handled) or name == start}
+    first = unhandled(before.steps) | ({start} if start else set())
     again = _closure(play.workflow, first)
     play.run = runs.changed(play.workflow, runs.changed(play.workflow, before, Announced(0), play.now), Closed(), play.now)
 

@@ -465,3 +465,11 @@ def test_a_run_without_containers_asks_nothing_of_arm_and_of_the_quota() -> None
     world.ended(run, "succeeded")
     assert calls == [[]] * 5
     assert world.tables.list("quota") == []
+
+
+def test_a_child_without_containers_is_closed_by_its_parents_cleanup_and_not_minutes_later_by_the_patrol():
+    world, run, child = started("name: parent\nsteps: {sub: {workflow: child}}\n", "name: child\nsteps: {nap: {sleep: 1s}}\n")
+    world.drain(within=90)
+    assert store.read_run(world.tables, child.id).run.closed
+    assert store.read_run(world.tables, run.id).run.closed
+    assert world.queues.sent == []
