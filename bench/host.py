@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from bench.counting import Counting, CountingTables, Tally
+from loadme.core.ids import parse_attempt
 from loadme.core.ledger import Limits
 from loadme.errors import Retryable
 from tests.fakes.arm import FakeArm
@@ -22,6 +23,9 @@ NO_LIMITS = Limits(groups=1_000_000, cores=1_000_000.0, per_5_minutes=1_000_000,
 
 WORK = 20.0
 """Seconds that a container works: it is checked once meanwhile. Were it less, 100 of them would be more than ARM takes in a minute."""
+
+
+Outputs = Mapping[str, Mapping[str, Any]]
 
 
 class Containers(FakeArm):
@@ -59,35 +63,45 @@ def watch(world: World, tally: Tally, *, tables: Any, blobs: Any, queues: Any, *
     world.services = dataclasses.replace(
         world.services,
         tables=CountingTables(tables, tally),
-        blobs=Counting("blobs", blobs, tally),  # type: ignore[arg-type]
-        queues=Counting("queues", queues, tally, send="messages sent"),  # type: ignore[arg-type]
-        arm=Counting("arm", world.arm, tally),  # type: ignore[arg-type]
+        blobs=Counting("blobs", blobs, tally),
+        queues=Counting("queues", queues, tally, send="messages sent"),
+        arm=Counting("arm", world.arm, tally),
         **others,
     )
 
 
 class Host:
-    """One app over fakes. `tally` counts what was asked of the seams, `events` how many messages and reports there were."""
+    """One app over fakes. `tally` counts what was asked of the seams, `events` how many messages and reports there were.
 
-    def __init__(self, *texts: str, limits: Limits = NO_LIMITS, outputs: Mapping[str, Any] | None = None) -> None:
+    `outputs` are what the containers of each step give back, unless it is one row; each `again`th message comes twice.
+    """
+
+    def __init__(
+        self, *texts: str, limits: Limits = NO_LIMITS, outputs: Mapping[str, Mapping[str, Any]] | None = None, again: int = 0
+    ) -> None:
         self.world, self.tally, self.later, self.events = World(*texts, limits=limits), Tally(), Later(), 0
-        self.outputs = {"rows": 1} if outputs is None else outputs
+        self._outputs, self._again = outputs or {}, again
         self.later.host = self
         self.world.arm = Containers(self._deployed)
         watch(self.world, self.tally, tables=self.world.tables, blobs=self.world.blobs, queues=self.later)
 
     def run(self, **variables: Any) -> float:
-        """A run of the workflow `sample`, until nothing of it is left: the seconds that the app and the fakes took."""
-        began = time.perf_counter()
+        """A run of the workflow `sample`, until nothing of it is left: the processor seconds that the app and the fakes took."""
+        began = time.process_time()
         self.world.start(**variables)
         while self.later.heap:
             when, _, act = heapq.heappop(self.later.heap)
             self.world.moment = max(self.world.moment, when)
             act()
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     def handle(self, queue: str, body: str) -> None:
         """A message reaches its function; one that comes too early comes again."""
+        self._deliver(queue, body)
+        if self._again and self.events % self._again == 0:
+            self._deliver(queue, body)
+
+    def _deliver(self, queue: str, body: str) -> None:
         self.events += 1
         with self.tally.event():
             try:
@@ -100,7 +114,9 @@ class Host:
 
     def _report(self, name: str) -> None:
         self.events += 1
+        attempt = parse_attempt(name)
+        given = self._outputs.get(attempt.step if attempt else "", {"rows": 1})
         self.world.arm.start(name, at=self.world.moment)
         with self.tally.event(), suppress(Retryable):
-            self.world.report(name, **self.outputs)
+            self.world.report(name, **given)
         self.world.arm.finish(name, at=self.world.moment)

@@ -1,6 +1,7 @@
-"""Listing runs: requests to storage and their time, with few and with very many finished runs, on Azurite.
+"""Listing runs: queries and rows read, with few and with very many finished runs, counted over a fake; and their time on Azurite.
 
-The runs' rows are written directly. One in a thousand has failed, and one in a thousand is of another workflow.
+The runs' rows are written directly. One in a thousand has failed, and one in a thousand is of another workflow. Azurite takes ever longer
+to write a row the more there are, so it is given fewer.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from bench.counting import CountingTables, Tally
 from bench.workers import storage
 from loadme import store
-
-from loadme.azure.storage.tables import MAX_ROWS, AzureTables
+from loadme.azure.storage.tables import MAX_ROWS, AzureTables, Tables
 from loadme.core import ids
 from loadme.core.state import Run, Value
 from loadme.handlers import queries
@@ -26,30 +27,47 @@ from loadme.handlers.patrol import patrol
 from loadme.handlers.queries import Query
 from tests.world import World
 
-MANY = (100, 10_000, 100_000)
+COUNTED, TIMED = (100, 100_000), (100, 10_000)
 TIMES = 5
 SELDOM = 1000
 FIRST = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def measure() -> Iterator[str]:
-    """A table: how many runs there are; requests and median milliseconds of each look at them."""
-    looks = list(_looks(World("name: sample\nsteps: {only: {image: img}}")))
-    yield "| finished runs | " + " | ".join(f"{name}: requests, ms" for name in looks[0]) + " |\n|---|" + "---|" * len(looks[0])
+    """Two tables: how many runs there are; queries and rows of each look at them; requests and median milliseconds."""
+    heads = list(_looks(_world()))
+    yield "| finished runs | " + " | ".join(f"{name}: queries, rows" for name in heads) + " |\n|---|" + "---|" * len(heads)
+    for count in COUNTED:
+        yield f"| {count:,} | " + " | ".join(_counts(count)) + " |"
+    yield "\n| finished runs | " + " | ".join(f"{name}: requests, ms" for name in heads) + " |\n|---|" + "---|" * len(heads)
     with storage() as account:
-        for count in MANY:
+        for count in TIMED:
             with closing(AzureTables(account, f"runs{count}")) as tables:
                 _write(tables, count)
-                yield f"| {count} | " + " | ".join(_figures(act) for act in _of(tables).values()) + " |"
+                looks = _looks(_world(tables=tables, now=lambda: datetime.now(UTC)))
+                yield f"| {count:,} | " + " | ".join(_figures(act) for act in looks.values()) + " |"
 
 
-def _of(tables: AzureTables) -> dict[str, Callable[[], Any]]:
+def _world(**seams: Any) -> World:
     world = World("name: sample\nsteps: {only: {image: img}}")
-    world.services = replace(world.services, tables=tables, now=lambda: datetime.now(UTC))
-    return next(_looks(world))
+    world.services = replace(world.services, **seams)
+    return world
 
 
-def _looks(world: World) -> Iterator[dict[str, Callable[[], Any]]]:
+def _counts(count: int) -> Iterator[str]:
+    world, tally = _world(), Tally()
+    _write(world.tables, count)
+    world.services = replace(world.services, tables=CountingTables(world.tables, tally))
+    for act in _looks(world).values():
+        act()
+        tally.calls.clear()
+        tally.most.clear()
+        with tally.event():
+            act()
+        yield f"{tally.calls['tables.list all']}, {tally.most['rows read']}"
+
+
+def _looks(world: World) -> dict[str, Callable[[], Any]]:
     asked = {
         "the first page": Query(),
         "of the usual workflow": Query(workflow="sample"),
@@ -58,10 +76,10 @@ def _looks(world: World) -> Iterator[dict[str, Callable[[], Any]]]:
         "of none": Query(workflow="none"),
     }
     listed = {name: lambda query=query: queries.list_runs(world.services, query) for name, query in asked.items()}
-    yield {**listed, "the patrol": lambda: patrol(world.services)}  # type: ignore[dict-item]
+    return {**listed, "the patrol": lambda: patrol(world.services)}
 
 
-def _write(tables: AzureTables, count: int) -> None:
+def _write(tables: Tables, count: int) -> None:
     for first in range(0, count, MAX_ROWS):
         tables.write([store.listing_row(_finished(number)) for number in range(first, min(first + MAX_ROWS, count))])
 

@@ -114,7 +114,7 @@ def _drawn(many: list[Cost], timed: list[Cost]) -> str:
     counts = {label: [(cost.items, cost.per_item[seam]) for cost in many] for seam, label in SEAMS.items()}
     times = {
         "over Azurite, 16 threads": [(cost.items, cost.milliseconds) for cost in timed],
-        "over fakes, one thread": [(cost.items, cost.milliseconds) for cost in many],
+        "processor alone, over fakes": [(cost.items, cost.milliseconds) for cost in many],
     }
     return chart.svg([("For each item, by how many items there are", counts), ("Milliseconds for each item", times)])
 

@@ -162,6 +162,7 @@ def has_items(tables: Tables, run: str) -> bool:
 def listing_row(run: Run) -> Row:
     """The run's row in the listing of all runs."""
     summary = {"id": run.id, "workflow": run.workflow, "status": run.status, "created_at": run.created_at, "ended_at": run.ended_at}
+    summary |= {"parent": run.parent} if run.parent else {}
     columns = {"workflow": run.workflow, "status": run.status}
     return Row(partition=ALL, row=newest_first(run.id), body=msgspec.json.encode(summary), columns=columns, etag="*")
 

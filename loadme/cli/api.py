@@ -75,9 +75,10 @@ class Api:
         yield from islice(found, limit)
 
     def latest(self) -> str:
-        """The id of the newest run."""
-        for run in self.runs(limit=1):
-            return str(run["id"])
+        """The id of the newest run that is not a step of another one."""
+        for run in self.runs():
+            if not run.get("parent"):
+                return str(run["id"])
         raise Trouble("there is no run yet: start one with `loadme start WORKFLOW`")
 
     def run(self, run: str) -> Json:

@@ -111,7 +111,7 @@ def workflows(session: Session) -> None:
     session.show(answer, lambda: render.workflows(answer))
 
 
-@loadme.command()
+@loadme.command(context_settings={"allow_extra_args": True})
 @click.argument("workflow")
 @click.option("-v", "--variable", "pairs", multiple=True, metavar="NAME=VALUE", help="A variable; may be given many times.")
 @click.option(
@@ -133,6 +133,7 @@ def start(session: Session, workflow: str, pairs: tuple[str, ...], file: TextIO 
       echo '{"region": "westeurope"}' | loadme start report --variables -
       loadme start report --idempotency-key 2026-11-22 --json
     """
+    values.check_no_more(click.get_current_context().args)
     given = values.from_file(file.read(), file.name) if file else {}
     given |= typed(pairs, lambda: session.api.workflow(workflow).get("variables") or {})
     run = session.api.start(workflow, given, idempotency_key)
@@ -163,7 +164,7 @@ def runs(session: Session, workflow: str | None, status: str | None, limit: int,
 def show(session: Session, run: str, watch: bool) -> None:
     """Show a run: variables, steps, outputs, error.
 
-    RUN is an id, or @latest for the newest run.
+    RUN is an id, or @latest for the newest run that is not a step of another one.
 
     \b
     Examples:

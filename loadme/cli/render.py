@@ -63,10 +63,17 @@ def table(*headings: str, rows: Iterable[Iterable[str | Text]]) -> Table:
 def runs(listed: Iterable[Json], now: datetime) -> RenderableType:
     """The table of `loadme runs`."""
     rows = [
-        (run["id"], run["workflow"], status(run["status"]), words.clock(run["created_at"], now), words.took(run, now, "created_at"))
+        (
+            run["id"],
+            run["workflow"],
+            status(run["status"]),
+            words.clock(run["created_at"], now),
+            words.took(run, now, "created_at"),
+            words.part_of(run),
+        )
         for run in listed
     ]
-    return table("run", "workflow", "status", "created", "took", rows=rows) if rows else Text("no runs")
+    return table("run", "workflow", "status", "created", "took", "", rows=rows) if rows else Text("no runs")
 
 
 def workflows(answer: Json) -> RenderableType:
@@ -79,7 +86,8 @@ def workflows(answer: Json) -> RenderableType:
 
 
 def _workflow(workflow: Json) -> RenderableType:
-    head = Text.assemble((workflow["name"], "bold"), f"  {words.line(workflow.get('description') or '')}")
+    about = words.line(workflow.get("description") or "")
+    head = Text.assemble((workflow["name"], "bold"), f"  {about}" if about else "")
     rows = [("steps", ", ".join(workflow.get("steps", ())))]
     rows += [("schedule", _schedule(schedule)) for schedule in workflow.get("schedules") or ()]
     rows += [("variable", text) for text in _variables(workflow.get("variables") or {})]
@@ -176,8 +184,8 @@ def head(run: Json, now: datetime) -> RenderableType:
     """The line above the steps."""
     since = f"  {words.took(run, now, 'created_at')}"
     told = Text.assemble("run ", (run["id"], "bold"), f" of {run['workflow']}  ", status(run["status"]), (since, "dim"))
-    if run.get("parent"):
-        told.append(f"  step {run['parent']['step']} of run {run['parent']['run']}", style="dim")
+    if parent := words.part_of(run):
+        told.append(f"  {parent}", style="dim")
     if run.get("resumes"):
         told.append("  resumed once" if run["resumes"] == 1 else f"  resumed {run['resumes']} times", style="dim")
     if run.get("cancel") and run["status"] == "running":
@@ -201,12 +209,15 @@ def whole(run: Json, now: datetime) -> RenderableType:
     parts += [Text(f"{told}: loadme files {run['id']}", style="dim")] if told else []
     asked = [words.answering(step) for step in run.get("steps", ())]
     parts += [Text(f"it waits for an answer: {how}", style="yellow") for how in asked if how]
+    parts += [Text(f"{told}: {how}", style="yellow") for told, how in words.failed_items(run)]
     return Group(*parts, ending(run))
 
 
 def ending(run: Json) -> RenderableType:
     """What `--watch` says at the end: the outputs, and why if it failed."""
-    return Group(*named("outputs", run.get("outputs")), *explained(run))
+    wrong = run.get("outputs_error")
+    told = [Text(f"the outputs cannot be worked out: {words.clean(str(wrong))}", style="red")] if wrong else []
+    return Group(*named("outputs", run.get("outputs")), *told, *explained(run))
 
 
 def named(title: str, values: Json | None) -> list[RenderableType]:

@@ -23,6 +23,8 @@ INDEX = click.argument("index", type=click.IntRange(min=0), required=False)
 def schedules(session: Session) -> None:
     """List the schedules of all workflows: when each is due next, what it last started, what it missed.
 
+    The times are in the time zone of this machine, which is named with `next`; a schedule's own stands with it unless it is UTC.
+
     \b
     Examples:
       loadme schedules
@@ -113,7 +115,7 @@ def _cron(one: Json) -> str:
 def _next(one: Json, now: datetime) -> Text:
     paused = one.get("paused")
     if not paused:
-        return Text(words.clock(one.get("next"), now))
+        return Text(words.zoned(one.get("next"), now))
     reason = words.line(paused.get("reason") or "", 60)
     return Text("paused" + (f": {reason}" if reason else ""), style="yellow")
 

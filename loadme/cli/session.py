@@ -31,7 +31,7 @@ class Session:
     as_json: bool
 
     def run_id(self, named: str) -> str:
-        """The id that was given, or the newest run's for `@latest`."""
+        """The id that was given, or for `@latest` that of the newest run that is no step of another one."""
         return self.api.latest() if named == "@latest" else named
 
     def show(self, machine: Any, people: Callable[[], RenderableType]) -> None:

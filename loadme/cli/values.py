@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from loadme.cli.errors import Trouble
@@ -42,6 +43,15 @@ def parse(pairs: Iterable[str], schema: Mapping[str, Any], read: Callable[[str],
     if wrong:
         raise Trouble("\n  ".join(["these values cannot be used:", *wrong]))
     return values
+
+
+def check_no_more(arguments: Sequence[str]) -> None:
+    """Raises Trouble for arguments that no command line of `loadme start` has: most are variables without their -v."""
+    if not arguments:
+        return
+    pairs = [one for one in arguments if "=" in one.lstrip("=")]
+    advice = f"variables are given as {shlex.join(part for pair in pairs for part in ('-v', pair))}" if pairs else "see loadme start --help"
+    raise Trouble(f"{', '.join(arguments)}: only one workflow is named here; {advice}")
 
 
 def typed(name: str, text: str, declared: Mapping[str, Any]) -> Any:

@@ -33,6 +33,12 @@ def clock(text: str | None, now: datetime) -> str:
     return at.astimezone(now.tzinfo).strftime("%Y-%m-%d %H:%M:%S") if at else ""
 
 
+def zoned(text: str | None, now: datetime) -> str:
+    """The same with the name of that time zone."""
+    at = moment(text)
+    return f"{clock(text, now)} {at.astimezone(now.tzinfo).strftime('%Z')}" if at else ""
+
+
 def took(thing: Json, now: datetime, since: str = "started_at") -> str:
     """How long a run or step took, or has been running."""
     start, end = moment(thing.get(since)), moment(thing.get("ended_at"))
@@ -82,7 +88,9 @@ def soon(text: str | None, now: datetime) -> str:
 
 
 def value(thing: Any) -> str:
-    """A variable's value: strings as they are, everything else as JSON."""
+    """A variable's value: strings as they are, everything else as JSON; `(secret)` for what refers to one."""
+    if isinstance(thing, dict) and thing.keys() == {"keyvault"} and str(thing["keyvault"]).startswith("lm-"):
+        return "(secret)"
     return clean(thing) if isinstance(thing, str) else json.dumps(thing, ensure_ascii=False)
 
 
@@ -111,6 +119,12 @@ def progress(step: Json) -> str:
     fraction = told.get("fraction")
     percent = f"{fraction:.0%}".replace("%", " %") if fraction is not None else ""
     return f"{percent} {line(told.get('text') or '')}".strip()
+
+
+def part_of(run: Json) -> str:
+    """`step sub of run …`; nothing for a run that was started by itself."""
+    parent = run.get("parent")
+    return f"step {parent['step']} of run {parent['run']}" if parent else ""
 
 
 def queue(run: Json) -> str:
@@ -186,6 +200,19 @@ def items(step: Json) -> str:
     parts = [f"{found[name]} {word}" for name, word in (("failed", "failed"), ("running", "at work")) if found.get(name)]
     of = f"{over} of " if over != count or step.get("status") not in STEP_ENDED else ""
     return ", ".join([f"{of}{count} item{'' if count == 1 else 's'}", *parts])
+
+
+def failed_items(run: Json) -> list[tuple[str, str]]:
+    """Of each step that tolerated failures of its items how many they are, and the command that lists them."""
+    found = [(step["name"], step.get("items") or {}) for step in run.get("steps", ()) if step["status"] == "succeeded"]
+    return [
+        (
+            f"{name}: {items['failed']} of {items['count']} items failed, which it tolerates",
+            f"loadme items {run['id']} {name} --status failed",
+        )
+        for name, items in found
+        if items.get("failed")
+    ]
 
 
 def answering(step: Json) -> str:

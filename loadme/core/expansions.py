@@ -100,6 +100,6 @@ def _outcome(found: Expansion, event: Collected, now: datetime) -> Outcome:
 
 def _failure(found: Expansion) -> Error:
     first = found.error or Error(kind="failed", message="")
-    which = "an item" if first.item is None else f"item {first.item}"
+    which = "an item" if first.item is None else f"item {first.item} (from 0)"
     said = f"{which} of {found.count} failed" + (f": {first.message}" if first.message else "")
     return replace(first, message=f"{said}; {found.failed} of {found.count} items failed, {found.tolerated} are tolerated")

@@ -83,11 +83,14 @@ class Policy(Struct, frozen=True, kw_only=True):
     def fence_left(self, attempt: Attempt, now: datetime) -> float:
         """Seconds for which the attempt's container group may still appear: until its function is dead or, once ARM has answered, until a
         GET shows what there is, and none once that was seen. Not positive once it cannot."""
-        # An earlier PUT that was not answered may come after the one that was.
-        is_only = attempt.claims == 1 and not attempt.tries
-        if attempt.put_at is not None and is_only:
+        if attempt.put_at is not None and _is_only_launch(attempt):
             return 0.0 if attempt.is_seen else min(VANISHED, self.function_timeout) - (now - attempt.put_at).total_seconds()
         return self.claim_left(attempt.launched_at, now)
+
+    def child_fence_left(self, attempt: Attempt, now: datetime, *, is_answered: bool) -> float:
+        """The same for an attempt that is another run, which is not there: none if its only launch is over."""
+        is_over = (is_answered or attempt.put_at is not None) and _is_only_launch(attempt)
+        return 0.0 if is_over else self.claim_left(attempt.launched_at, now)
 
     def is_claimed(self, claimed_at: datetime | None, now: datetime) -> bool:
         """Whether nobody else may PUT yet."""
@@ -110,3 +113,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     def token_expiry(self, launched_at: datetime, timeout: float) -> datetime:
         """When the attempt's token expires: its deadline and a grace."""
         return self.deadline(launched_at, timeout) + timedelta(seconds=GRACE)
+
+
+def _is_only_launch(attempt: Attempt) -> bool:
+    # What an earlier one began, and got no answer to, may come after this one's answer.
+    return attempt.claims == 1 and not attempt.tries

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 
 from loadme import claims, log, requests, store, transaction
 from loadme.core import context
@@ -19,8 +18,8 @@ from loadme.core.events import Cancel
 from loadme.core.state import SHORT, Attempt, Error, Item, Outcome, Run
 from loadme.definitions import expressions, variables
 from loadme.definitions.catalogue_rules import DEEPEST
-from loadme.errors import ExpressionFailed, Rejected, RunAbsent, Terminal
-from loadme.handlers import close, control, outcomes, start
+from loadme.errors import ExpressionFailed, Rejected, Retryable, RunAbsent, Terminal
+from loadme.handlers import close, control, outcomes, run_outputs, start
 from loadme.handlers.pending import Pending
 from loadme.handlers.secrets import SecretRefused
 from loadme.services import Services
@@ -59,11 +58,19 @@ def judge(services: Services, state: State, item: Item) -> Outcome | Pending:
     return Pending(delay=min(delay, left), is_deployed=True, started_at=child.begun_at)
 
 
-def clean_up(services: Services, parent: Run, attempt: Attempt) -> bool:
-    """Ends the child with its parent's attempt: it is cancelled unless it is over. Whether nothing of it is left to be done."""
+def clean_up(services: Services, parent: Run, attempt: Attempt, outcome: Outcome | None) -> bool:
+    """Ends the child with its parent's attempt: it is cancelled unless it is over. Whether nothing of it is left to be done.
+
+    Raises Retryable while one that is not there may still begin.
+    """
     try:
         child = store.read_run(services.tables, attempt.child).run
     except RunAbsent:
+        # Whoever launches may be past the last look at the attempt; of one that has answered, or was refused, no child comes any more.
+        is_refused = outcome is not None and outcome.source == "run" and outcome.error is not None and outcome.error.kind == "refused"
+        left = services.settings.policy.child_fence_left(attempt, services.now(), is_answered=is_refused)
+        if left > 0:
+            raise Retryable(f"the run {attempt.child} may still begin", after=left) from None
         return True
     force = parent.cancel is not None and parent.cancel.force
     if not child.is_over and (child.cancel is None or (force and not child.cancel.force)):
@@ -140,7 +147,7 @@ def _outcome(services: Services, state: State, item: Item, child: Run) -> Outcom
 
 def _succeeded(services: Services, state: State, item: Item, child: Run) -> Outcome:
     try:
-        return outcomes.succeeded(services, state, item.attempt_id, outputs_of(services, child), "run")
+        return outcomes.succeeded(services, state, item.attempt_id, run_outputs.declared(services, child), "run")
     except ExpressionFailed as failed:
         hint = f"correct the `outputs` of the workflow {child.workflow}"
         return _failed(services, Error(kind="expression", message=f"the outputs of the run {child.id}: {failed}", hint=hint))
@@ -148,24 +155,6 @@ def _succeeded(services: Services, state: State, item: Item, child: Run) -> Outc
         return _failed(services, refused.error)
     except Rejected as wrong:
         return outcomes.bad_outputs(services, wrong, "run")
-
-
-def outputs_of(services: Services, run: Run) -> dict[str, Any]:
-    """What a run gives back to the one whose step it is: its workflow's `outputs`. Raises ExpressionFailed."""
-    workflow = services.definitions.get(run.definition)
-    if not workflow.outputs:
-        return {}
-    state = State(workflow=workflow, run=run)
-    seen = context.context(run, claims.read(services.blobs, run.variables), _steps_read(services, state))
-    rendered: dict[str, Any] = expressions.render_all(workflow.outputs, seen)
-    return rendered
-
-
-def _steps_read(services: Services, state: State) -> dict[str, dict[str, Any]]:
-    found = [expressions.references(text) for text in expressions.texts_in(state.workflow.outputs)]
-    named = frozenset[str]().union(*(one.steps for one in found))
-    wanted = [name for name in state.run.steps if name in named or any(one.any_step for one in found)]
-    return requests.outputs_of(services, state, wanted)
 
 
 def _cancel(services: Services, parent: Run, child: Run, force: bool) -> None:

@@ -43,7 +43,8 @@ def clean_up(services: Services, message: StepCleanup) -> None:
     result, pause = _tried(services, loaded.state.run, of, outcome)
     policy, number = services.settings.policy, message.number + 1
     is_seen = result == "deleted"
-    wait = policy.fence_left(replace(of, is_seen=of.is_seen or is_seen), services.now())
+    # A run that was begun is there, and whether one may still begin is told by its own cleanup.
+    wait = 0.0 if of.child else policy.fence_left(replace(of, is_seen=of.is_seen or is_seen), services.now())
     if result == "gone" and not of.child:
         # Its place is free as soon as its group is gone; its slot among the creates, if it never came to use it.
         quota.give_back(services, of.location, of.group, of.slot if of.waiting == QUOTA else None)
@@ -63,14 +64,14 @@ def _tried(services: Services, run: Run, attempt: Attempt, outcome: Outcome | No
     """What a pass found, and the seconds that it was asked to wait."""
     try:
         if attempt.child:
-            return ("gone" if children.clean_up(services, run, attempt) else "busy"), 0.0
+            return ("gone" if children.clean_up(services, run, attempt, outcome) else "busy"), 0.0
         return _pass(services, attempt, outcome)
     except Retryable as trouble:
-        log.info("cleanup-later", attempt=attempt.group, why=str(trouble))
+        log.info("cleanup-later", attempt=attempt.group or attempt.child, why=str(trouble))
         return "busy", trouble.after
     except Terminal as refused:
         # A lock, or a role that is missing: nothing may leak, so it is tried until a person has put it right.
-        log.error("cleanup-refused", attempt=attempt.group, why=str(refused))
+        log.error("cleanup-refused", attempt=attempt.group or attempt.child, why=str(refused))
         return "busy", 0.0
 
 

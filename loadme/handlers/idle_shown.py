@@ -16,12 +16,12 @@ def kind(step: Step) -> str:
     return "container" if step.is_container else "workflow" if step.workflow else "wait" if step.wait else "sleep"
 
 
-def parent(run: Run) -> dict[str, Any] | None:
-    """The attempt whose step the run is."""
-    found = parse_attempt(run.parent) if run.parent else None
+def parent(attempt: str) -> dict[str, Any] | None:
+    """The attempt whose step a run is; None if it is nobody's."""
+    found = parse_attempt(attempt)
     if found is None:
         return None
-    return {"run": found.run, "step": found.step, "item": found.item, "attempt": run.parent, "link": f"/api/runs/{found.run}"}
+    return {"run": found.run, "step": found.step, "item": found.item, "attempt": attempt, "link": f"/api/runs/{found.run}"}
 
 
 def idle(run: Run, name: str, step: Step, item: Item | None) -> dict[str, Any]:

@@ -86,7 +86,8 @@ def _wait_for_the_last_one(services: Services, item: Item | None, message: StepR
     if early > 0:
         raise Retryable(f"the next attempt of {item.step} is not due yet", after=early)
     if not services.settings.policy.is_free(item, now):
-        raise Retryable(f"the container group {item.attempt.group} is not gone yet", after=2.0)
+        left = f"container group {item.attempt.group} is not gone" if item.attempt.group else f"run {item.attempt.child} is not closed"
+        raise Retryable(f"the {left} yet", after=2.0)
     if item.attempt.cleanup == "wanted":
         log.error("leak", run=item.run, attempt=item.attempt.group)
 

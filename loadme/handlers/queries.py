@@ -18,7 +18,7 @@ from loadme.definitions import graph, variables
 from loadme.definitions.definition import Workflow
 from loadme.definitions.problems import nearest
 from loadme.errors import Absent, Rejected
-from loadme.handlers import files, groups, idle_shown, logs, paging, schedules, secrets, shown
+from loadme.handlers import files, groups, idle_shown, logs, paging, run_outputs, schedules, secrets, shown
 from loadme.services import Services
 
 
@@ -64,10 +64,10 @@ def show_run(services: Services, run: Run, items: Mapping[str, Item]) -> dict[st
         "resumes": run.generation,
         "definition": run.definition,
         "concurrency": groups.standing(services, run),
-        "parent": idle_shown.parent(run),
+        "parent": idle_shown.parent(run.parent),
         "variables": claims.read(services.blobs, run.variables),
         "steps": steps,
-        "outputs": {name: value for given in singles for name, value in given.items()},
+        **run_outputs.shown(services, run, {name: value for given in singles for name, value in given.items()}),
         "error": next((step["error"] for step in steps if step["name"] == failed), None) if failed else shown.error(run.error),
         "links": {"self": f"/api/runs/{run.id}", "workflow": f"/api/workflows/{run.workflow}", "files": f"/api/runs/{run.id}/files"},
     }
@@ -95,7 +95,9 @@ def list_runs(services: Services, query: Query) -> dict[str, Any]:
         raise Rejected(400, "Bad continuation", "`continuation` must be what the last page gave")
     before = _before(query.since)
     rows, following = store.list_runs(services.tables, first, before, where, limit)
-    return {"runs": [msgspec.json.decode(row.body) for row in rows], "continuation": following or None}
+    listed = [msgspec.json.decode(row.body) for row in rows]
+    runs = [{**one, "parent": idle_shown.parent(one.get("parent", ""))} for one in listed]
+    return {"runs": runs, "continuation": following or None}
 
 
 class ItemQuery(Struct, frozen=True, kw_only=True):
@@ -249,7 +251,10 @@ def _step(services: Services, run: Run, workflow: Workflow, name: str, outputs: 
 def _resuming(step: StepState, item: Item | None) -> dict[str, Any] | None:
     """That a step which a resume runs again waits for what is left of its last attempt."""
     is_left = item is not None and step.status == "started" and item.generation != step.generation and item.attempt.cleanup == "wanted"
-    return {"why": "the last attempt's container group to go", "until": None, "estimate": None} if is_left else None
+    if item is None or not is_left:
+        return None
+    what = f"the last attempt's run {item.attempt.child} to be closed" if item.attempt.child else "the last attempt's container group to go"
+    return {"why": what, "until": None, "estimate": None}
 
 
 def _waiting(attempt: Attempt) -> dict[str, Any] | None:

@@ -46,7 +46,7 @@ def test_a_resume_keeps_the_items_that_succeeded(api: Api) -> None:
     run = api.start("each-word-strict", good_from=2)
     shown = api.ended(run, 120)
     assert shown["status"] == "failed"
-    assert "item 3 of 5 failed" in shown["error"]["message"]
+    assert "item 3 (from 0) of 5 failed" in shown["error"]["message"]
 
     wait_for(lambda: api.client.post(f"/api/runs/{run}/resume", json={}).status_code == 202, 30, "the run to be resumed")
 

@@ -233,6 +233,26 @@ def test_latest_is_the_newest_run() -> None:
     assert (none.exit_code, none.stderr) == (2, "loadme: there is no run yet: start one with `loadme start WORKFLOW`\n")
 
 
+def test_latest_is_no_run_that_is_a_step_of_another_one_and_a_list_marks_such_runs() -> None:
+    steps = [a_run(id=f"child{n}", parent={"run": RUN, "step": "sub"}) for n in range(2)]
+    pages = {"runs": steps[:1], "continuation": "next"}, {"runs": [steps[1], a_run(parent=None)], "continuation": None}
+    app = FakeApp().on("GET runs", *pages).on(f"GET runs/{RUN}", a_run())
+    assert json.loads(World(app).run("show", "@latest", "--json").stdout)["id"] == RUN
+
+    lines = World(FakeApp().on("GET runs", *pages)).run("runs").stdout.splitlines()
+    assert [line.endswith(f"  step sub of run {RUN}") for line in lines] == [False, True, True, False]
+
+
+def test_start_says_how_variables_are_given_when_their_v_is_missing() -> None:
+    world = World(an_app())
+    result = world.run("start", "report", "region=a", "b=two words")
+    assert (result.exit_code, world.app.requests) == (2, [])
+    assert result.stderr == (
+        "loadme: region=a, b=two words: only one workflow is named here; variables are given as -v region=a -v 'b=two words'\n"
+    )
+    assert "see loadme start --help" in world.run("start", "report", "other").stderr
+
+
 def test_workflows_are_listed_with_their_variables_and_the_broken_files() -> None:
     broken = [{"file": "bad.yaml", "errors": [{"field": "steps.a", "message": "unknown key", "hint": "did you mean image?"}]}]
     result = World(FakeApp().on("GET workflows", {"workflows": [WORKFLOW], "broken": broken})).run("workflows")
@@ -246,6 +266,12 @@ def test_workflows_are_listed_with_their_variables_and_the_broken_files() -> Non
         "steps.a: unknown key (did you mean image?)",
     ):
         assert part in result.stdout
+
+
+def test_no_line_of_a_table_ends_with_blanks() -> None:
+    other = {**WORKFLOW, "name": "other", "description": "", "steps": ["a-step-with-a-long-name"] * 3}
+    result = World(FakeApp().on("GET workflows", {"workflows": [WORKFLOW, other], "broken": []})).run("workflows")
+    assert [line for line in result.stdout.splitlines() if line != line.rstrip()] == []
 
 
 def test_a_log_is_printed_as_it_is_and_as_json() -> None:

@@ -83,13 +83,32 @@ def test_a_map_of_many_items_is_a_line_for_each_tenth_of_them() -> None:
 
 
 def test_a_failed_item_is_named_with_its_log_and_the_way_to_the_others() -> None:
-    error = {"kind": "exit_code", "message": "item 17 of 200 failed: no", "step": "convert", "item": 17, "log": ["no"]}
+    error = {"kind": "exit_code", "message": "item 17 (from 0) of 200 failed: no", "step": "convert", "item": 17, "log": ["no"]}
     out = shown(a_run("failed", a_step("convert", "failed", error=error), error=error))
 
     assert f"the whole log: loadme logs {RUN} convert --item 17\n" in out
     assert f"all that failed: loadme items {RUN} convert --status failed\n" in out
     alone = shown(a_run("failed", a_step("convert", "failed"), error={**error, "item": None}))
     assert (f"loadme logs {RUN} convert\n" in alone, "loadme items" in alone) == (True, False)
+
+
+def test_failures_that_a_step_tolerated_are_told_with_the_way_to_them() -> None:
+    steps = a_step("convert", items=counts(succeeded=198, failed=2)), a_step("clean", items=counts(succeeded=200))
+    lines = [line for line in shown(a_run("succeeded", *steps)).splitlines() if "loadme items" in line]
+    assert lines == [f"convert: 2 of 200 items failed, which it tolerates: loadme items {RUN} convert --status failed"]
+
+
+def test_a_secret_is_shown_as_one_and_never_what_refers_to_it() -> None:
+    secret = {"keyvault": f"lm-{RUN}-login-0-1-token/abc"}
+    out = shown(a_run("succeeded", a_step("login", outputs={"token": secret}), outputs={"token": secret, "mine": {"keyvault": "x"}}))
+    assert "token=(secret)" in out
+    assert "  token = (secret)\n" in out
+    assert '  mine = {"keyvault": "x"}\n' in out
+
+
+def test_outputs_that_could_not_be_worked_out_are_told() -> None:
+    out = shown(a_run("succeeded", a_step(), outputs_error="no such key: rows"))
+    assert "the outputs cannot be worked out: no such key: rows\n" in out
 
 
 def test_a_step_that_waits_says_how_it_is_answered() -> None:

@@ -24,7 +24,7 @@ def test_schedules_show_what_is_due_what_was_missed_and_what_is_wrong() -> None:
     berlin = a_schedule(1, timezone="Europe/Berlin", missed=missed, last=last, problem="the group cannot be worked out")
     app = FakeApp().on("GET schedules", {"schedules": [PAUSED, berlin]})
     out = World(app).run("schedules").stdout
-    for text in ("paused: moving house", "0 30 2 * * * Europe/Berlin", "2026-11-23 02:30:00", "2026-11-19", "3, the last 2026-11-21"):
+    for text in ("paused: moving house", "0 30 2 * * * Europe/Berlin", "2026-11-23 02:30:00 UTC", "2026-11-19", "3, the last 2026-11-21"):
         assert text in out
     assert "report 1: the group cannot be worked out" in out
     assert json.loads(World(app).run("schedules", "--json").stdout)["schedules"] == [PAUSED, berlin]

@@ -175,7 +175,7 @@ def test_a_failing_item_says_which_it_was_and_no_new_one_begins():
     succeed(world, run, 1)
     world.live(1)
     error = world.ended(run)
-    assert "item 2 of 6 failed" in error["message"]
+    assert "item 2 (from 0) of 6 failed" in error["message"]
     assert "1 of 6 items failed, 0 are tolerated" in error["message"]
     assert (error["step"], error["item"]) == ("each", 2)
     assert step_of(world, run)["items"] == {

@@ -170,7 +170,7 @@ def test_a_map_with_more_failures_than_it_tolerates_opens_no_lane_and_names_the_
     play.collects("each")
     error = play.run.steps["each"].error
     assert (play.run.status, error.kind, error.item, error.step) == ("failed", "too-late", 17, "each")
-    assert error.message == "item 17 of 100 failed: gone; 2 of 100 items failed, 1 are tolerated"
+    assert error.message == "item 17 (from 0) of 100 failed: gone; 2 of 100 items failed, 1 are tolerated"
 
 
 def test_failures_that_are_tolerated_do_no_harm():

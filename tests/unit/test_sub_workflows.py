@@ -14,10 +14,11 @@ from loadme import store, transaction
 from loadme.core.arm import Deployment
 from loadme.core.events import Fail
 from loadme.core.ids import AttemptId, child_run, is_run_id
-from loadme.core.messages import LOOK_NOW, StepCheck, encode
+from loadme.core.messages import LOOK_NOW, StepCheck, StepRequest, encode
 from loadme.core.state import Error, Run
-from loadme.errors import Rejected, Terminal, Unavailable
-from loadme.handlers import control, purge
+from loadme.errors import Rejected, Retryable, Terminal, Unavailable
+from loadme.handlers import control, purge, queries
+from loadme.handlers.queries import Query
 from loadme.handlers.start import Start, start
 from tests.world import World, attempt_id, die
 
@@ -312,6 +313,78 @@ def test_a_resumed_parent_begins_another_child() -> None:
     succeed(world, attempt_id(run, "after"))
     finish_all(world)
     world.ended(run, "succeeded")
+
+
+def test_a_step_whose_child_was_refused_is_resumed_at_once() -> None:
+    world = World(PARENT.replace("who:", "whom:"), CHILD)
+    run = world.start("parent", {"region": "north"})
+    world.drain(within=10)
+    control.resume(world.services, run.id, {"variables": {"region": "south"}})
+    world.drain(within=10)
+    step = step_of(world, run)
+    assert (step["status"], step["attempts"], step["error"]["kind"]) == ("failed", 2, "refused")
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+def test_a_child_that_begins_although_its_attempt_was_cancelled_meanwhile_is_cancelled_too(number: int) -> None:
+    world = World(PARENT, CHILD)
+    run = world.start("parent")
+    request = world.queues.sent.pop(0)
+
+    def cancel_and_clean_up() -> None:
+        control.cancel(world.services, run.id, {})
+        world.drain(within=30)
+
+    world.before("write", number, cancel_and_clean_up)
+    with suppress(Retryable):
+        world.deliver(request.body, request.queue)
+    if world.show(run)["status"] == "running":  # it had begun before so many writes were made
+        cancel_and_clean_up()
+    world.live(0.2)
+    assert {row.columns["status"] for row in world.tables.list("all")} == {"cancelled"}
+    finish_all(world)
+    world.ended(run, "cancelled")
+
+
+def test_a_step_that_runs_again_waits_for_its_last_run_and_says_so() -> None:
+    # The child's own `finally` goes on after the cancel.
+    world, run, child = started(child=CHILD + "finally:\n  tidy: {image: i}\n")
+    control.cancel(world.services, run.id, {})
+    world.arm.finish(attempt_id(child, "work"), at=world.moment)
+    world.drain(within=20)
+    control.resume(world.services, run.id, {})
+    world.drain(within=1)
+    waiting = step_of(world, run)["waiting"]
+    assert waiting == {"why": f"the last attempt's run {child.id} to be closed", "until": None, "estimate": None}
+    request = next(one for one in world.queues.sent if one.queue == StepRequest.queue)
+    with pytest.raises(Retryable, match=f"the run {child.id} is not closed yet"):
+        world.deliver(request.body, request.queue)
+
+
+def test_listed_runs_say_whose_step_they_are() -> None:
+    world, run, child = started()
+    listed = {one["id"]: one["parent"] for one in queries.list_runs(world.services, Query())["runs"]}
+    assert listed == {run.id: None, child.id: world.show(child)["parent"]}
+    assert listed[child.id]["run"] == run.id
+
+
+def test_a_run_that_has_succeeded_shows_the_outputs_that_its_workflow_declares() -> None:
+    world, _, child = started()
+    assert (world.show(child)["outputs"], world.show(child)["outputs_error"]) == ({}, None)
+    succeed(world, attempt_id(child, "work"), n=3)
+    world.drain(within=5)
+    assert (world.show(child)["outputs"], world.show(child)["outputs_error"]) == ({"greeting": "hello westeurope 3"}, None)
+
+
+def test_outputs_that_cannot_be_worked_out_are_told_and_the_run_is_shown_all_the_same() -> None:
+    world = World(CHILD.replace("${{ variables.who }}", "${{ variables.deep.none }}"))
+    run = world.start("child", {"deep": {}})
+    world.drain(within=1)
+    succeed(world, attempt_id(run, "work"), n=3)
+    world.drain(within=5)
+    shown = world.show(run)
+    assert (shown["status"], shown["outputs"]) == ("succeeded", {})
+    assert "none" in shown["outputs_error"]
 
 
 def test_a_workflow_that_becomes_a_step_of_itself_is_refused() -> None:
