@@ -9,6 +9,9 @@ from math import log10
 Points = Sequence[tuple[float, float]]
 COLOURS = ("#0b6bcb", "#c2410c", "#15803d", "#7e22ce")
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 260, 46, 20, 34, 64
+MARGIN = 30
+"""Room at the right end for the last number of the axis and the last name, which stand out."""
+
 TICKS = 4
 STYLE = "text{font:12px sans-serif;fill:#444} .title{font-size:14px;fill:#111} .axis{stroke:#999} .grid{stroke:#ddd}"
 
@@ -16,7 +19,8 @@ STYLE = "text{font:12px sans-serif;fill:#444} .title{font-size:14px;fill:#111} .
 def svg(panels: Sequence[tuple[str, Mapping[str, Points]]]) -> str:
     """The panels side by side: each a title, and its lines by name. All x are from 1 on, and no y is negative."""
     drawn = "\n".join(f'<g transform="translate({number * WIDTH} 0)">\n{_panel(*panel)}\n</g>' for number, panel in enumerate(panels))
-    size = f'width="{WIDTH * len(panels)}" height="{HEIGHT}" viewBox="0 0 {WIDTH * len(panels)} {HEIGHT}"'
+    width = WIDTH * len(panels) + MARGIN
+    size = f'width="{width}" height="{HEIGHT}" viewBox="0 0 {width} {HEIGHT}"'
     paper = '<rect width="100%" height="100%" fill="#fff"/>'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n<style>{STYLE}</style>\n{paper}\n{drawn}\n</svg>\n'
 

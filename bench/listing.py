@@ -21,7 +21,8 @@ from bench.workers import storage
 from loadme import store
 from loadme.azure.storage.tables import MAX_ROWS, AzureTables, Tables
 from loadme.core import ids
-from loadme.core.state import Run, Value
+from loadme.core.outcome import Value
+from loadme.core.state import Run
 from loadme.handlers import queries
 from loadme.handlers.patrol import patrol
 from loadme.handlers.queries import Query

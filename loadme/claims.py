@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from loadme.azure.storage.blobs import Blobs
-from loadme.core.state import Value
+from loadme.core.outcome import Value
 from loadme.errors import Absent, Terminal
 
 IN_MESSAGE = 40 * 1024

@@ -11,7 +11,8 @@ from loadme.core.engine import State
 from loadme.core.events import Action, Advance, Announce, Check, CleanUp, Collect, ExpandStep, LeaveGroup, RequestStep, TellParent
 from loadme.core.ids import AttemptId, parse_attempt
 from loadme.core.messages import LOOK_NOW, Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest
-from loadme.core.state import StepState, Value
+from loadme.core.outcome import Value
+from loadme.core.state import StepState
 from loadme.definitions import variables
 from loadme.definitions.graph import ancestors
 from loadme.services import Services

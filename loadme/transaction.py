@@ -28,7 +28,8 @@ from loadme.core.events import (
 from loadme.core.ids import AttemptId
 from loadme.core.lanes import LaneKey
 from loadme.core.messages import Message, encode
-from loadme.core.state import Item, Outcome, Run
+from loadme.core.outcome import Outcome
+from loadme.core.state import Item, Run
 from loadme.errors import Conflict, Retryable
 from loadme.services import Services
 

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from loadme.core import retries
 from loadme.core.events import Checked, Cleaned, CleanupTried, Decline, Launch, Progressed, Release, Report
 from loadme.core.ids import AttemptId, child_run
+from loadme.core.outcome import SHORT, Outcome
 from loadme.core.policies import Policy
-from loadme.core.state import MOST_PAST, SHORT, Attempt, Item, Outcome, Past, Run
+from loadme.core.state import MOST_PAST, Attempt, Item, Past, Run
 from loadme.definitions.definition import Step, Workflow
 
 MOST_DETAILS = 3

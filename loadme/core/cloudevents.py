@@ -19,7 +19,8 @@ from msgspec.structs import replace
 
 from loadme.core import loglines
 from loadme.core.context import rfc3339
-from loadme.core.state import SHORT, Attempt, Error, Item, Run, Value
+from loadme.core.outcome import SHORT, Error, Value
+from loadme.core.state import Attempt, Item, Run
 from loadme.definitions import graph
 from loadme.definitions.definition import Workflow
 

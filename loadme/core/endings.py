@@ -12,7 +12,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from loadme.core.state import OPEN_STEP, SHORT, Error, Outcome, StepState, Value
+from loadme.core.outcome import SHORT, Error, Outcome, Value
+from loadme.core.state import OPEN_STEP, StepState
 from loadme.definitions import graph
 from loadme.definitions.definition import Ending, Step, Workflow, output_of
 from loadme.definitions.kinds import FOUND, NOT_SAID

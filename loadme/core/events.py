@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from loadme.core.ids import AttemptId
-from loadme.core.state import Error, Expansion, Lane, Outcome, Progress, Value
+from loadme.core.outcome import Error, Outcome, Progress, Value
+from loadme.core.state import Expansion, Lane
 
 
 @dataclass(frozen=True, kw_only=True)

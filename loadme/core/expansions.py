@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from loadme.core import endings
 from loadme.core.events import Collected, Expand, LanesSeen
-from loadme.core.state import SHORT, Error, Expansion, Lane, Outcome, OutcomeStatus, StepState
+from loadme.core.outcome import SHORT, Error, Outcome, OutcomeStatus
+from loadme.core.state import Expansion, Lane, StepState
 from loadme.definitions.definition import Step
 
 _ROOM = 120

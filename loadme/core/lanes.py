@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from loadme.core import expansions, runs
-from loadme.core.state import SHORT, Expansion, Item, Lane, Run
+from loadme.core.outcome import SHORT
+from loadme.core.state import Expansion, Item, Lane, Run
 
 LaneKey = tuple[str, int]
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from loadme.core.ids import AttemptId
-from loadme.core.state import Value
+from loadme.core.outcome import Value
 from loadme.errors import BadMessage
 
 VERSION = 1

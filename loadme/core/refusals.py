@@ -8,7 +8,7 @@ import msgspec
 
 from loadme.core import loglines
 from loadme.core.arm import ArmError, transient
-from loadme.core.state import Error
+from loadme.core.outcome import Error
 from loadme.core.template import BAD_TEMPLATE
 
 KINDS = {

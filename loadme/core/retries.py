@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from loadme.core.state import SHORT, Item, NextTry, Outcome
+from loadme.core.outcome import SHORT, Outcome
+from loadme.core.state import Item, NextTry
 from loadme.definitions import durations
 from loadme.definitions.definition import Priority, Retry
 from loadme.definitions.kinds import HOPELESS, NOT_SAID, PLATFORM

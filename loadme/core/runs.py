@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from loadme.core import endings, expansions, slots
 from loadme.core.events import Admit, Announced, Cancel, Closed, Collected, Expand, Fail, LanesSeen, Purge, Resume, RunEvent, Skip, TimeOut
-from loadme.core.state import OPEN_STEP, Cancellation, Error, Outcome, Run, RunEnd, StepState
+from loadme.core.outcome import Error, Outcome
+from loadme.core.state import OPEN_STEP, Cancellation, Run, RunEnd, StepState
 from loadme.definitions import durations, graph
 from loadme.definitions.definition import Workflow
 

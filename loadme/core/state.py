@@ -18,73 +18,26 @@ decode.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from loadme.core.ids import AttemptId
+from loadme.core.outcome import Error, Outcome, Progress, Value
 
 RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "skipped"]
 StepStatus = Literal["pending", "started", "succeeded", "failed", "skipped", "cancelled"]
 AttemptStatus = Literal["launching", "running", "succeeded", "failed", "timed_out", "cancelled", "skipped"]
-OutcomeStatus = Literal["succeeded", "failed", "timed_out", "cancelled", "skipped"]
 Cleanup = Literal["none", "wanted", "done"]
 
 OPEN_RUN = ("queued", "running")
 OPEN_STEP = ("pending", "started")
-SHORT = 500
-"""Characters of a message where there are many of them, or a row has little room."""
-
 QUOTA = "quota"
 """What an attempt waits for that was never sent to ARM."""
 
 MOST_PAST = 20
 """Attempts that an item remembers besides its current one: its row has a limit."""
-
-
-class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A set of named JSON values: in place, or in a blob of which the name and the SHA-256 are kept (claim check)."""
-
-    inline: dict[str, Any] | None = None
-    blob: str = ""
-    digest: str = ""
-
-
-class Error(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why something failed. `kind` is what a retry rule names; `details` are the provider's own words; `log` the last lines."""
-
-    kind: str
-    message: str
-    exit_code: int | None = None
-    step: str | None = None
-    item: int | None = None
-    details: tuple[str, ...] = ()
-    log: tuple[str, ...] = ()
-    hint: str | None = None
-
-
-class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How an attempt ended. `digest` is of the callback's body, so that the same callback again is told from another one.
-
-    `by` is who answered a step that waited for that.
-    """
-
-    status: OutcomeStatus
-    at: datetime
-    source: Literal["callback", "check", "launch", "cancel", "signal", "run", "timer"] = "check"
-    by: str = ""
-    outputs: Value | None = None
-    error: Error | None = None
-    digest: str = ""
-
-
-class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the work last said of itself."""
-
-    at: datetime
-    fraction: float | None = None
-    text: str = ""
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):

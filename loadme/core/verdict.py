@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from loadme.core import loglines
 from loadme.core.arm import ContainerState, Deployment, Group
+from loadme.core.outcome import Error
 from loadme.core.policies import UNREADABLE, VANISHED, Policy
 from loadme.core.refusals import deployment_failure
-from loadme.core.state import Attempt, Error
+from loadme.core.state import Attempt
 
 HINTS = {
     137: "137 is SIGKILL, most often for want of memory: give the step more `memory`",

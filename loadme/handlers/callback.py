@@ -13,7 +13,8 @@ from loadme.core import bodies, loglines, original, secrets, tokens
 from loadme.core.engine import State
 from loadme.core.events import Progressed
 from loadme.core.ids import AttemptId, parse_attempt
-from loadme.core.state import Error, Item, Outcome, Progress
+from loadme.core.outcome import Error, Outcome, Progress
+from loadme.core.state import Item
 from loadme.errors import LoadmeError, Rejected, RunAbsent
 from loadme.handlers import archive, outcomes
 from loadme.handlers import secrets as vault

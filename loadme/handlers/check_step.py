@@ -9,7 +9,8 @@ from loadme.core import engine, events, verdict
 from loadme.core.engine import State
 from loadme.core.events import Checked
 from loadme.core.messages import LOOK_NOW, StepCheck, attempt_of
-from loadme.core.state import QUOTA, Error, Item, Outcome
+from loadme.core.outcome import Error, Outcome
+from loadme.core.state import QUOTA, Item
 from loadme.core.verdict import Failed, Limits, NotLaunched, Observation, Succeeded, Waiting
 from loadme.definitions import durations
 from loadme.errors import Rejected, Retryable, Terminal

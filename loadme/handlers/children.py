@@ -15,7 +15,8 @@ from loadme.core import context
 from loadme.core.context import Context
 from loadme.core.engine import State
 from loadme.core.events import Cancel
-from loadme.core.state import SHORT, Attempt, Error, Item, Outcome, Run
+from loadme.core.outcome import SHORT, Error, Outcome
+from loadme.core.state import Attempt, Item, Run
 from loadme.definitions import expressions, variables
 from loadme.definitions.catalogue_rules import DEEPEST
 from loadme.errors import ExpressionFailed, Rejected, Retryable, RunAbsent, Terminal

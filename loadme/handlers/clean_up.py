@@ -15,8 +15,9 @@ from loadme.core import verdict
 from loadme.core.arm import Group
 from loadme.core.events import Cleaned, CleanUp, CleanupTried
 from loadme.core.messages import StepCleanup, attempt_of
+from loadme.core.outcome import Outcome
 from loadme.core.policies import LOG_PATIENCE, LOG_WAIT
-from loadme.core.state import QUOTA, Attempt, Outcome, Run
+from loadme.core.state import QUOTA, Attempt, Run
 from loadme.errors import LoadmeError, Retryable, Terminal
 from loadme.handlers import archive, children, close, quota
 from loadme.services import Services

@@ -12,7 +12,8 @@ from loadme.core import lanes
 from loadme.core.engine import State
 from loadme.core.events import Collected
 from loadme.core.messages import StepRequest
-from loadme.core.state import SHORT, Error, Item
+from loadme.core.outcome import SHORT, Error
+from loadme.core.state import Item
 from loadme.definitions import sizes
 from loadme.services import Services
 

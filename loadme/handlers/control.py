@@ -11,7 +11,8 @@ from loadme import claims, log, store, transaction
 from loadme.core import context, retries, runs
 from loadme.core.engine import State
 from loadme.core.events import Cancel, Resume, RunEvent
-from loadme.core.state import Item, Run, Value
+from loadme.core.outcome import Value
+from loadme.core.state import Item, Run
 from loadme.definitions import variables
 from loadme.definitions.definition import Workflow
 from loadme.definitions.problems import nearest

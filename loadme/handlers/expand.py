@@ -13,7 +13,8 @@ from loadme.core import context, engine, lanes, runs
 from loadme.core.engine import ItemKey, State
 from loadme.core.events import Expand, Keep
 from loadme.core.messages import StepRequest
-from loadme.core.state import Error, Expansion
+from loadme.core.outcome import Error
+from loadme.core.state import Expansion
 from loadme.definitions import expressions, sizes
 from loadme.definitions.definition import Step
 from loadme.errors import Absent, ExpressionFailed, Terminal

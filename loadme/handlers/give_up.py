@@ -9,7 +9,8 @@ from loadme.core import engine
 from loadme.core.engine import State
 from loadme.core.events import Collected, Decline, Expand, Report
 from loadme.core.messages import Message, StepCheck, StepRequest, attempt_of
-from loadme.core.state import SHORT, Error, Item, Outcome
+from loadme.core.outcome import SHORT, Error, Outcome
+from loadme.core.state import Item
 from loadme.errors import Absent, Terminal
 from loadme.services import Services
 

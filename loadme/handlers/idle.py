@@ -12,7 +12,8 @@ from loadme import log
 from loadme.core.context import Context
 from loadme.core.engine import State
 from loadme.core.events import Launch
-from loadme.core.state import Item, Outcome, Value
+from loadme.core.outcome import Outcome, Value
+from loadme.core.state import Item
 from loadme.definitions import durations, expressions
 from loadme.definitions.definition import Sleep, Step
 from loadme.errors import ExpressionFailed, Retryable

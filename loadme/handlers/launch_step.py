@@ -13,8 +13,9 @@ from loadme.core.context import Context
 from loadme.core.engine import ItemKey, State
 from loadme.core.events import Decline, Deployed, Launch, Release, Report
 from loadme.core.messages import StepRequest
+from loadme.core.outcome import SHORT, Error, Outcome
 from loadme.core.quota import Wait
-from loadme.core.state import QUOTA, SHORT, Error, Item, Outcome, Run
+from loadme.core.state import QUOTA, Item, Run
 from loadme.definitions import durations
 from loadme.errors import Absent, Conflict, ExpressionFailed, LoadmeError, Retryable, Terminal, Throttled, Unavailable
 from loadme.handlers import collect, expand, idle, outcomes, quota, secrets

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from loadme.core import loglines
-from loadme.core.state import Attempt, Outcome
+from loadme.core.outcome import Outcome
+from loadme.core.state import Attempt
 from loadme.errors import Rejected, Retryable
 from loadme.handlers import archive
 from loadme.services import Services

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from loadme import claims, transaction
 from loadme.core.engine import State
 from loadme.core.ids import AttemptId
-from loadme.core.state import Error, Item, Outcome
+from loadme.core.outcome import Error, Outcome
+from loadme.core.state import Item
 from loadme.definitions import sizes, variables
 from loadme.errors import Rejected
 from loadme.handlers import quota, secrets

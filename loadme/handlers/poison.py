@@ -16,8 +16,8 @@ from loadme.core import context, engine, lanes
 from loadme.core.engine import State
 from loadme.core.events import Announced, Apply, Fail
 from loadme.core.messages import Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, attempt_of
+from loadme.core.outcome import Error
 from loadme.core.poison import KEPT_ID, PREFIX, Found, Kept, blob_name, found, keep, kept_id
-from loadme.core.state import Error
 from loadme.errors import Absent, LoadmeError, Rejected, RunAbsent
 from loadme.handlers.give_up import fail
 from loadme.services import Services

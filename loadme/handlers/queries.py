@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from loadme import claims, store
 from loadme.core import context, ids, retries
-from loadme.core.state import Attempt, AttemptStatus, Error, Item, Run, RunStatus, StepState
+from loadme.core.outcome import Error
+from loadme.core.state import Attempt, AttemptStatus, Item, Run, RunStatus, StepState
 from loadme.definitions import graph, variables
 from loadme.definitions.definition import Workflow
 from loadme.definitions.problems import nearest

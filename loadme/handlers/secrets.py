@@ -18,8 +18,9 @@ from loadme.core import context, contract, secrets
 from loadme.core.beside import Container
 from loadme.core.engine import State
 from loadme.core.ids import AttemptId
+from loadme.core.outcome import Error
 from loadme.core.secrets import Kept, Wanted
-from loadme.core.state import Error, Item, Run
+from loadme.core.state import Item, Run
 from loadme.definitions.definition import Step, Workflow, output_of
 from loadme.definitions.references import parse
 from loadme.errors import Absent, ExpressionFailed, Rejected, RunAbsent, Terminal

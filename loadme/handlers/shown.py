@@ -8,7 +8,8 @@ from typing import Any
 
 from loadme.core import context
 from loadme.core.ids import AttemptId
-from loadme.core.state import Attempt, Error, Item, Lane, Outcome, StepState
+from loadme.core.outcome import Error, Outcome
+from loadme.core.state import Attempt, Item, Lane, StepState
 from loadme.store import status_of
 
 

@@ -21,7 +21,8 @@ from loadme.azure.storage.tables import NEW, Row
 from loadme.core import engine, runs, secrets
 from loadme.core.engine import State
 from loadme.core.ids import AttemptId
-from loadme.core.state import MOST_PAST, OPEN_STEP, Error, Item, Outcome
+from loadme.core.outcome import Error, Outcome
+from loadme.core.state import MOST_PAST, OPEN_STEP, Item
 from loadme.definitions.problems import nearest, printable
 from loadme.errors import Conflict, Rejected
 from loadme.handlers import outcomes

@@ -15,7 +15,8 @@ from loadme import store
 from loadme.azure.storage import Account
 from loadme.azure.storage.tables import AzureTables
 from loadme.core.messages import StepOutcome, StepRequest, decode
-from loadme.core.state import Attempt, Expansion, Item, Outcome, Run, Value
+from loadme.core.outcome import Outcome, Value
+from loadme.core.state import Attempt, Expansion, Item, Run
 from loadme.errors import Conflict
 from loadme.handlers.advance_run import advance_run
 from tests.contract.test_tables import a_table_name

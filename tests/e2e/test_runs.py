@@ -17,7 +17,7 @@ import pytest
 
 from loadme.core import tokens
 from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest, encode
-from loadme.core.state import Value
+from loadme.core.outcome import Value
 from localcloud.cloud import Cloud
 from tests.e2e.conftest import cloud_settings
 from tests.waiting import wait_for

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from loadme import claims
 from loadme.core.ids import parse_attempt
-from loadme.core.state import Attempt, Item, Outcome, Run
+from loadme.core.outcome import Outcome
+from loadme.core.state import Attempt, Item, Run
 from loadme.definitions import durations
 from loadme.handlers.launch_step import MOST_CLAIMS
 from tests.simulation.told import Told

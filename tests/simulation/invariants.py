@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import msgspec
 
 from loadme.core.ids import parse_attempt
+from loadme.core.outcome import Outcome
 from loadme.core.refusals import KINDS
 from loadme.core.retries import budget, is_meant
-from loadme.core.state import OPEN_RUN, OPEN_STEP, Item, Outcome, Run
+from loadme.core.state import OPEN_RUN, OPEN_STEP, Item, Run
 from loadme.handlers.launch_step import MOST_CLAIMS
 from loadme.handlers.queries import get_run
 from tests.simulation import idle, maps, oracle

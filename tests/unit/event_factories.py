@@ -10,8 +10,9 @@ from typing import Any
 
 from loadme import store
 from loadme.core.ids import AttemptId
+from loadme.core.outcome import Outcome, Value
 from loadme.core.policies import Policy
-from loadme.core.state import Attempt, Item, Outcome, Run, StepState, Value
+from loadme.core.state import Attempt, Item, Run, StepState
 from loadme.definitions.definition import Workflow
 from loadme.definitions.workflow_files import load
 from loadme.settings import Events, Settings, Storage

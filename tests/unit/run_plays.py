@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from loadme.core import runs
 from loadme.core.events import Collected, Expand, LanesSeen, RunEvent
-from loadme.core.state import OPEN_STEP, Error, Expansion, Lane, Outcome, Run, StepState, Value
+from loadme.core.outcome import Error, Outcome, Value
+from loadme.core.state import OPEN_STEP, Expansion, Lane, Run, StepState
 from loadme.definitions.definition import Catch, Step, Wait, Workflow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

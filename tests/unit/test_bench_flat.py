@@ -17,7 +17,8 @@ from loadme import store, transaction
 from loadme.azure.storage.tables import MAX_BODY, Row
 from loadme.core import ids
 from loadme.core.events import Cancel
-from loadme.core.state import Run, Value
+from loadme.core.outcome import Value
+from loadme.core.state import Run
 from loadme.definitions import kind_rules, sizes
 from loadme.definitions.workflow_files import load
 from loadme.errors import Conflict

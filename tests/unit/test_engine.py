@@ -30,8 +30,9 @@ from loadme.core.events import (
     RequestStep,
 )
 from loadme.core.ids import AttemptId
+from loadme.core.outcome import Error, Outcome, Value
 from loadme.core.policies import Policy
-from loadme.core.state import Error, Outcome, Run, Value
+from loadme.core.state import Run
 from loadme.definitions.definition import Step, Workflow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

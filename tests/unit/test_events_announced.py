@@ -12,7 +12,7 @@ import pytest
 from loadme import store
 from loadme.core import cloudevents
 from loadme.core.messages import Notify, decode
-from loadme.core.state import Outcome
+from loadme.core.outcome import Outcome
 from loadme.errors import Retryable, RunAbsent, Terminal, Unavailable
 from loadme.handlers import announce
 from loadme.settings import Events

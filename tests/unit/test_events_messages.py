@@ -11,7 +11,8 @@ import pytest
 
 from loadme.core import cloudevents, tokens
 from loadme.core.cloudevents import LIMIT, CloudEvent
-from loadme.core.state import Attempt, Error, Item, NextTry, Outcome, Run, Value
+from loadme.core.outcome import Error, Outcome, Value
+from loadme.core.state import Attempt, Item, NextTry, Run
 from tests.unit.event_factories import END, RUN, SECRET, URL, a_run, a_step, a_workflow, an_item, settings
 
 

@@ -13,7 +13,7 @@ import pytest
 from loadme import settings
 from loadme.azure import webhook
 from loadme.core import cloudevents
-from loadme.core.state import Error
+from loadme.core.outcome import Error
 from loadme.handlers import announce
 from tests.unit.event_factories import END, SECRET, URL, a_run, a_step, a_workflow
 

@@ -12,7 +12,8 @@ from loadme import store, transaction
 from loadme.azure.storage.tables import ANY, Row
 from loadme.core.events import Admit, Fail
 from loadme.core.messages import Notify, StepCheck, StepCleanup
-from loadme.core.state import Error, Run, Value
+from loadme.core.outcome import Error, Value
+from loadme.core.state import Run
 from loadme.errors import Conflict, Rejected
 from loadme.handlers import control, groups, purge, start
 from loadme.handlers.patrol import patrol

@@ -29,8 +29,9 @@ from loadme.core.events import (
     Resume,
 )
 from loadme.core.ids import AttemptId
+from loadme.core.outcome import Error, Outcome, Value
 from loadme.core.policies import Policy
-from loadme.core.state import Error, Expansion, Outcome, Run, Value
+from loadme.core.state import Expansion, Run
 from loadme.definitions.definition import Step, Workflow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -43,9 +43,10 @@ from loadme.core.events import (
     TimeOut,
 )
 from loadme.core.ids import AttemptId
+from loadme.core.outcome import Error, Outcome, Progress, Value
 from loadme.core.policies import Policy
 from loadme.core.runs import is_stopped, resumable
-from loadme.core.state import MOST_PAST, Attempt, Error, Item, Outcome, Progress, Run, Value
+from loadme.core.state import MOST_PAST, Attempt, Item, Run
 from loadme.definitions.definition import Catch, Retry, Step, Workflow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

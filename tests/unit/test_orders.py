@@ -39,9 +39,10 @@ from loadme.core.events import (
     RequestStep,
 )
 from loadme.core.ids import AttemptId
+from loadme.core.outcome import Error, Outcome, Value
 from loadme.core.policies import Policy
 from loadme.core.runs import is_stopped
-from loadme.core.state import Error, Item, Outcome, Run, Value
+from loadme.core.state import Item, Run
 from loadme.definitions.definition import Retry, Step, Workflow
 from loadme.errors import Conflict
 from tests.fakes.tables import FakeTables

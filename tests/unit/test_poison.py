@@ -13,8 +13,8 @@ from azure.functions.queue import QueueMessage
 
 from loadme import transaction, triggers
 from loadme.core.messages import Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, decode, encode
+from loadme.core.outcome import Value
 from loadme.core.poison import MAX_DEQUEUE, Cause, explained, with_cause
-from loadme.core.state import Value
 from loadme.errors import Rejected, Terminal, Unavailable
 from loadme.handlers import control, poison
 from tests.world import HANDLERS, World, attempt_id, launched

@@ -14,7 +14,8 @@ from loadme import claims
 from loadme.core import ids, retries, tokens
 from loadme.core.ids import AttemptId
 from loadme.core.messages import Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, decode, encode
-from loadme.core.state import SHORT, Attempt, Error, Item, Outcome, Value
+from loadme.core.outcome import SHORT, Error, Outcome, Value
+from loadme.core.state import Attempt, Item
 from loadme.definitions import durations, variables
 from loadme.definitions.definition import Retry, Step, Variable, Workflow
 from loadme.errors import BadMessage, Terminal

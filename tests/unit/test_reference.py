@@ -90,9 +90,9 @@ def outputs(workflow: Workflow, step: str) -> dict[str, Any]:
     return {name: VALUES[output_of(given).type] for name, given in workflow.every_step[step].outputs.items()}
 
 
-def world() -> World:
-    """An app with all examples, whose vaults have every secret that they name, and whose specs are all like the app's own."""
-    made = World(*EXAMPLES)
+def world(*more: str) -> World:
+    """An app with all examples, and perhaps more; its vaults have every secret that they name, and all specs are like its own."""
+    made = World(*EXAMPLES, *more)
     found = msgspec.json.encode([*examples().workflows.values()]).decode()
     made.vault.secrets |= dict.fromkeys(re.findall(rf'{SCHEME}[^"]+', found), "a value")
     assert made.arm.specs is not None

@@ -7,7 +7,8 @@ from loadme.azure.storage.tables import MAX_BODY
 from loadme.core import runs
 from loadme.core.events import Collected, LanesSeen
 from loadme.core.messages import StepRequest
-from loadme.core.state import SHORT, Error, Lane, Outcome, Run, Value
+from loadme.core.outcome import SHORT, Error, Outcome, Value
+from loadme.core.state import Lane, Run
 from loadme.definitions import sizes
 from loadme.definitions.validation import parse
 from loadme.handlers.expand import expand

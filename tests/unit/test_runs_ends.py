@@ -9,7 +9,8 @@ import pytest
 
 from loadme.core import runs
 from loadme.core.events import Admit, Announced, Cancel, Closed, Fail, Purge, Resume, Skip, TimeOut
-from loadme.core.state import Error, Outcome, Run, StepState, Value
+from loadme.core.outcome import Error, Outcome, Value
+from loadme.core.state import Run, StepState
 from loadme.definitions.definition import Catch, Workflow
 from loadme.definitions.workflow_files import load
 from tests.unit.run_plays import NOW, Play, a_run, a_step, a_workflow, statuses

@@ -8,7 +8,8 @@ import pytest
 
 from loadme.core import expansions, runs
 from loadme.core.events import Announced, Cancel, Collected, Expand, Resume
-from loadme.core.state import Error, Lane, Value
+from loadme.core.outcome import Error, Value
+from loadme.core.state import Lane
 from loadme.definitions.definition import Catch, Sleep, Wait
 from tests.unit.run_plays import Play, a_lane, a_step, a_workflow, expanded, slots_used, statuses
 

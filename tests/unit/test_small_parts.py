@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from loadme import settings
 from loadme.core import ids, loglines, messages, template, tokens
 from loadme.core.arm import TemplateParameter
+from loadme.core.outcome import Value
 from loadme.core.policies import Policy
-from loadme.core.state import Value
 from loadme.errors import BadMessage, Terminal
 from tests.world import PARAMETERS, SPEC
 

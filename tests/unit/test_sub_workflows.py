@@ -15,7 +15,8 @@ from loadme.core.arm import Deployment
 from loadme.core.events import Fail
 from loadme.core.ids import AttemptId, child_run, is_run_id
 from loadme.core.messages import LOOK_NOW, StepCheck, StepRequest, encode
-from loadme.core.state import Error, Run
+from loadme.core.outcome import Error
+from loadme.core.state import Run
 from loadme.errors import Rejected, Retryable, Terminal, Unavailable
 from loadme.handlers import control, purge, queries
 from loadme.handlers.queries import Query

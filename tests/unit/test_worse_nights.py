@@ -9,7 +9,7 @@ from loadme import store
 from loadme.core import ids
 from loadme.core.arm import ContainerState, Deployment, Group
 from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
-from loadme.core.state import Error
+from loadme.core.outcome import Error
 from loadme.errors import Rejected, Retryable, Terminal, Unavailable
 from loadme.handlers import callback as callbacks
 from loadme.handlers import control, patrol, poison, sweep

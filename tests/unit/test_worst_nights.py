@@ -6,7 +6,7 @@ import json
 
 from loadme import store
 from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
-from loadme.core.state import Error
+from loadme.core.outcome import Error
 from loadme.handlers import callback as callbacks
 from loadme.handlers import control, poison
 from tests.world import World, attempt_id
@@ -69,7 +69,7 @@ def test_an_old_item_that_would_be_tried_again_does_not_multiply_messages():
 
 def test_a_step_that_is_given_up_does_not_forget_an_attempt_that_is_at_work():
     world, run, _x = resumed_with_an_old_item()
-    from loadme.core.state import Value
+    from loadme.core.outcome import Value
     from loadme.handlers.give_up import fail
 
     message = StepRequest(run=run.id, step="x", generation=1, variables=Value(inline={}))
