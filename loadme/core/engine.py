@@ -43,7 +43,6 @@ from loadme.core.events import (
 from loadme.core.lanes import LaneKey
 from loadme.core.policies import Policy
 from loadme.core.state import Attempt, Item, Lane, Run
-from loadme.definitions import graph
 from loadme.definitions.definition import Workflow
 
 ItemKey = tuple[str, int]
@@ -104,11 +103,6 @@ def news(before: Run, after: Run) -> tuple[tuple[str, ...], Mapping[str, int]]:
 def _told(run: Run) -> tuple[Action, ...]:
     """To whom a run's end matters."""
     return (*((TellParent(),) if run.parent else ()), *((LeaveGroup(),) if run.group else ()))
-
-
-def dependants(workflow: Workflow, step: str) -> tuple[str, ...]:
-    """The steps that need this one directly, or catch its failure."""
-    return graph.followers(workflow, step)
 
 
 def current(state: State, step: str, item: int) -> Item | None:

@@ -35,7 +35,7 @@ def begin(services: Services, state: State, item: Item, seen: Context) -> None:
         child = _begun(services, state, item, seen)
         log.info("start-child", run=item.run, attempt=str(item.attempt_id), child=child.id)
     except (Rejected, Terminal) as refused:
-        _accept(services, item, _failed(services, Error(kind="refused", message=_in_words(refused), hint=_HINT)))
+        outcomes.accept(services, item, _failed(services, Error(kind="refused", message=_in_words(refused), hint=_HINT)))
 
 
 _HINT = "make the step's `workflow` and `variables` agree with the workflow that they name"
@@ -170,11 +170,6 @@ def _is_left_to_itself(services: Services, child: Run) -> bool:
     """A child whose containers cannot be deleted keeps its parent no longer: it is looked after by itself."""
     patience = timedelta(seconds=services.settings.policy.leak)
     return child.is_over and child.ended_at is not None and services.now() > child.ended_at + patience
-
-
-def _accept(services: Services, item: Item, outcome: Outcome) -> None:
-    after, _ = transaction.report(services, item.attempt_id, outcome)
-    transaction.perform_due(services, after)
 
 
 def _failed(services: Services, error: Error) -> Outcome:

@@ -18,6 +18,7 @@ from loadme.core.state import Expansion
 from loadme.definitions import expressions, sizes
 from loadme.definitions.definition import Step
 from loadme.errors import Absent, ExpressionFailed, Terminal
+from loadme.handlers import outcomes
 from loadme.services import Services
 
 MOST_ITEMS = 10_000
@@ -92,9 +93,7 @@ def _event(services: Services, state: State, name: str) -> Expand:
             return Expand(step=name, generation=generation)
         expansion = _kept(services, state, name, _values(step, seen))
     except ExpressionFailed as failed:
-        error = Error(
-            kind="expression", message=str(failed), hint="correct the expression and start a new run, or resume with other variables"
-        )
+        error = outcomes.without_value(failed)
         return Expand(step=name, generation=generation, error=error)
     return Expand(step=name, generation=generation, expansion=expansion)
 

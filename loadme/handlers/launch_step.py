@@ -176,9 +176,7 @@ def _event(services: Services, state: State, message: StepRequest, seen: Context
             return launch
         outcome = Outcome(status="skipped", at=services.now(), source="launch")
     except ExpressionFailed as failed:
-        error = Error(
-            kind="expression", message=str(failed), hint="correct the expression and start a new run, or resume with other variables"
-        )
+        error = outcomes.without_value(failed)
         outcome = Outcome(status="failed", at=services.now(), source="launch", error=error)
     return Decline(step=message.step, item=message.item, variables=message.variables, outcome=outcome)
 

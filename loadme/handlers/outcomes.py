@@ -11,7 +11,7 @@ from loadme.core.ids import AttemptId
 from loadme.core.outcome import Error, Outcome
 from loadme.core.state import Item
 from loadme.definitions import sizes, variables
-from loadme.errors import Rejected
+from loadme.errors import ExpressionFailed, Rejected
 from loadme.handlers import quota, secrets
 from loadme.services import Services
 
@@ -43,6 +43,11 @@ def bad_outputs(services: Services, wrong: Rejected, source: Source, log: tuple[
     hint = "make the container's outputs and the step's `outputs` agree"
     error = Error(kind="outputs", message=wrong.detail, details=details, hint=hint, log=log, exit_code=exit_code)
     return Outcome(status="failed", at=services.now(), source=source, error=error)
+
+
+def without_value(failed: ExpressionFailed) -> Error:
+    """Why a step cannot be as its definition says: an expression of it has no value."""
+    return Error(kind="expression", message=str(failed), hint="correct the expression and start a new run, or resume with other variables")
 
 
 def accept(services: Services, item: Item, outcome: Outcome) -> None:

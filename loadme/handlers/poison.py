@@ -18,6 +18,7 @@ from loadme.core.events import Announced, Apply, Fail
 from loadme.core.messages import Message, Notify, StepCheck, StepCleanup, StepOutcome, StepRequest, attempt_of
 from loadme.core.outcome import Error
 from loadme.core.poison import KEPT_ID, PREFIX, Found, Kept, blob_name, found, keep, kept_id
+from loadme.definitions import graph
 from loadme.errors import Absent, LoadmeError, Rejected, RunAbsent
 from loadme.handlers.give_up import fail
 from loadme.services import Services
@@ -172,7 +173,7 @@ def _has_gone_on(services: Services, message: StepOutcome) -> bool:
     if item is None or item.attempt_id != attempt_of(message):
         return True
     after = transaction.whole(services, message.run)
-    names = engine.dependants(state.workflow, message.step)
+    names = graph.followers(state.workflow, message.step)
     return item.applied and all(_is_on_its_way(after, name) for name in names) and _is_past(after, message)
 
 

@@ -12,20 +12,18 @@ from random import Random
 from typing import Any
 
 from loadme.core.ledger import Limits
-from loadme.core.messages import Notify, StepCheck, StepCleanup, StepOutcome, StepRequest
 from loadme.definitions.definition import Catch, Concurrency, Ending, Output, Retry, Sleep, Step, Variable, Wait, Workflow
 from loadme.settings import Events
 from tests.simulation.containers import Plan
 from tests.simulation.faults import BugPlan
 from tests.simulation.oracle import GOOD, LOW
+from tests.simulation.scenarios import BUGGY, SMALL, WEBHOOK
 from tests.simulation.users import User
 from tests.simulation.world import World
 
 MAIN, LAST = "abcdef", "yz"
 ENDINGS: tuple[Ending, ...] = ("succeeded", "failed", "skipped")
 COUNTS, FEW = [0, 1, 2, 3, 3, 4, 5, 8, 12], [0, 1, 2, 3]
-SMALL = Limits(groups=3, per_5_minutes=6)
-WEBHOOK = Events(webhook="https://hook.example", steps=True)
 GIVES = {"said": Output(type="string", required=False), "files": Output(type="array", required=False)}
 GIVEN = {"child": Output(type="string", required=False), "first": Output(type="string", required=False)}
 APPROVED = {"approved": Output(type="boolean")}
@@ -45,7 +43,6 @@ MISERY = [
     "platform",
     "late-error",
 ]
-BUGGY = [one.queue for one in (StepRequest, StepOutcome, StepCheck, StepCleanup, Notify)]
 
 
 def simulate(seed: int) -> World:

@@ -8,15 +8,14 @@ from datetime import timedelta
 from loadme import store
 from loadme.core import ids
 from loadme.core.arm import ContainerState, Deployment, Group
-from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
-from loadme.core.outcome import Error
+from loadme.core.messages import StepCheck, StepCleanup, StepRequest
 from loadme.errors import Rejected, Retryable, Terminal, Unavailable
 from loadme.handlers import callback as callbacks
 from loadme.handlers import control, patrol, poison, sweep
+from tests.unit.poisoned_ends import LATER, poisoned_end
 from tests.world import SPEC, World, attempt_id, launched
 
 ONE = "name: sample\nsteps: {only: {image: img}}"
-LATER = (StepCheck.queue, StepCleanup.queue)
 
 
 def open_messages(world, queue):
@@ -102,24 +101,7 @@ TWO = "name: sample\nsteps: {x: {image: img}, y: {image: img}, b: {image: img, n
 
 def poisoned_run():
     """x has succeeded, b is at work, the outcome of y is poison: the run has failed and its end was told; b is to be stopped."""
-    world = World(TWO)
-    run = world.start()
-    world.drain(keep=LATER)
-    x, y = attempt_id(run, "x"), attempt_id(run, "y")
-    for name in (x, y):
-        world.arm.start(name, at=world.moment)
-    world.report(x)
-    world.drain(keep=LATER)
-    b = attempt_id(run, "b")
-    world.arm.start(b, at=world.moment)
-    world.report(y)
-    message = StepOutcome(run=run.id, step="y", attempt=1)
-    world.queues.sent[:] = [one for one in world.queues.sent if one.queue != StepOutcome.queue]
-    poison._fail_run(world.services, message, Error(kind="poison", message="twice"))
-    world.arm.finish(x, at=world.moment), world.arm.finish(y, at=world.moment)
-    world.drain(keep=(StepRequest.queue, *LATER))  # only the end is told; the request that stops b is a moment late
-    assert store.read_run(world.tables, run.id).run.announced
-    return world, run, b
+    return poisoned_end(TWO, first="x", then="b", poisoned="y")
 
 
 def test_a_resume_soon_after_a_poisoned_end_does_not_wait_for_the_old_container():

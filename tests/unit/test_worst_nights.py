@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 from loadme import store
-from loadme.core.messages import StepCheck, StepCleanup, StepOutcome, StepRequest
+from loadme.core.messages import StepOutcome, StepRequest
 from loadme.core.outcome import Error
 from loadme.handlers import callback as callbacks
 from loadme.handlers import control, poison
+from tests.unit.poisoned_ends import LATER, poisoned_end
 from tests.world import World, attempt_id
 
-LATER = (StepCheck.queue, StepCleanup.queue)
 TEXT = json.dumps(
     {
         "name": "sample",
@@ -28,22 +28,7 @@ def resumed_with_an_old_item():
     """x is at work; the outcome of y is poison, so the run fails; its end is told; the request that stops x is a
     moment late; resume from w.
     """
-    world = World(TEXT)
-    run = world.start()
-    world.drain(keep=LATER)
-    w, y = attempt_id(run, "w"), attempt_id(run, "y")
-    for name in (w, y):
-        world.arm.start(name, at=world.moment)
-    world.report(w)
-    world.drain(keep=LATER)
-    x = attempt_id(run, "x")
-    world.arm.start(x, at=world.moment)
-    world.report(y)
-    message = StepOutcome(run=run.id, step="y", attempt=1)
-    world.queues.sent[:] = [one for one in world.queues.sent if one.queue != StepOutcome.queue]
-    poison._fail_run(world.services, message, Error(kind="poison", message="twice"))
-    world.arm.finish(w, at=world.moment), world.arm.finish(y, at=world.moment)
-    world.drain(keep=(StepRequest.queue, *LATER))
+    world, run, x = poisoned_end(TEXT, first="w", then="x", poisoned="y")
     control.resume(world.services, run.id, {"from": "w"})
     world.drain(keep=LATER)  # the late request is of an old generation and does nothing
     return world, run, x
