@@ -12,7 +12,8 @@ from loadme.core import beside, template
 from loadme.core.arm import RegistryCredentials, TemplateParameter
 from loadme.core.beside import Container
 from loadme.core.template import GroupRequest
-from loadme.definitions.definition import Beside, Step, Workflow
+from loadme.definitions.definition import Step, Workflow
+from loadme.definitions.groups import Beside
 from loadme.definitions.problems import Problem
 from loadme.definitions.template_names import PASSWORD, SERVER, SPELLINGS, USERNAME
 from loadme.errors import Terminal
@@ -95,6 +96,7 @@ def _request(workflow: Workflow, step: Step, declared: tuple[TemplateParameter, 
         tags={},
         parameters=own.parameters if own else {},
         must_locate=bool(workflow.locations(step)),
+        registry=workflow.registry(step) or "",
         priority=priority if (priority := workflow.priority(step)) == "spot" else "",
         subnet=workflow.subnet(step) or "",
         init=_containers(step.init),

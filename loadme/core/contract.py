@@ -72,7 +72,7 @@ def fill_template(
     They hold secrets: they are for ARM alone. Raises Terminal when template and step do not fit, and what `fetch` raises.
     """
     parameters = tuple(declared)
-    return template.fill(parameters, request, registry.credentials(parameters, request, settings.registry, fetch))
+    return template.fill(parameters, request, registry.credentials(parameters, request, request.registry or settings.registry, fetch))
 
 
 def group_request(
@@ -94,6 +94,7 @@ def group_request(
         memory=workflow.memory(step),
         plain={name: text for name, text in plain.items() if name not in apart},
         secure={**{name: plain[name] for name in plain if name in apart}, **secret, **_secret(settings, workflow, item)},
+        registry=(workflow.registry(step) or "").rstrip("/"),
         identity=workflow.identity(step) or settings.container_identity,
         tags=tags(settings, run, item) | ({secrets.TAG: "yes"} if may_show else {}),
         parameters=wanted.parameters,

@@ -14,7 +14,8 @@ from msgspec import Struct
 from loadme.core import beside
 from loadme.core.arm import RegistryCredentials, TemplateParameter
 from loadme.core.beside import Container
-from loadme.definitions.definition import Defaults, Volume
+from loadme.definitions.definition import Defaults
+from loadme.definitions.groups import Volume
 from loadme.definitions.template_names import (
     KNOWN,
     NOTHING,
@@ -36,7 +37,8 @@ STANDARD = Defaults()
 class GroupRequest(Struct, frozen=True, kw_only=True):
     """What the container group of an attempt is made of; `memory` in GB. `plain` and `secure` are its environment.
 
-    `parameters` are the step's own for its template; `must_locate` says that the step names the location, and the group's own will not do.
+    `parameters` are the step's own for its template; `must_locate` says that the step names the location, and the group's own will not do;
+    `registry` is the resource id of the registry that the step names.
     `subnet` is a resource id, `init` and `sidecars` are in order, `volume_secrets` by the volume's name (see `beside.volume_secrets`).
     `has_secrets` if `secure` holds more than the attempt's token.
     """
@@ -53,6 +55,7 @@ class GroupRequest(Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str]
     parameters: Mapping[str, Any] = {}
     must_locate: bool = False
+    registry: str = ""
     priority: str = ""
     subnet: str = ""
     init: tuple[Container, ...] = ()
@@ -132,6 +135,7 @@ def _needs(request: GroupRequest, credentials: RegistryCredentials | None) -> di
         "cpu": (f"its `cpu` of {request.cpu:g}", request.cpu != STANDARD.cpu),
         "memory": (f"its `memory` of {request.memory:g} GB", request.memory != STANDARD.memory),
         "identity": ("the identity of its containers", request.identity),
+        PASSWORD: ("its `registry`", request.registry),
         "registryServer": ("an image that the identity pulls", request.registry_server and not credentials),
     }
     words = {VOLUME_SECRETS: "its `volumes`", REGISTRIES: "images of more than one registry in its `init` and `sidecars`"}

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from loadme.definitions import groups
-from loadme.definitions.groups import AzureFiles, Beside, Volume
+from loadme.definitions.groups import Beside, Volume
 
 VariableType = Literal["string", "number", "integer", "boolean", "array", "object"]
 OutputType = Literal["string", "number", "integer", "boolean", "array", "object", "secret"]
@@ -132,6 +132,7 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     locations: tuple[str, ...] = ()
     callback: Literal["token", "url"] = "token"
     template: str | Template | None = None
+    registry: str | None = None
     identity: str | None = None
     subnet: str | None = None
     priority: Priority = "regular"
@@ -169,6 +170,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     locations: tuple[str, ...] = ()
     callback: Literal["token", "url"] | None = None
     template: str | Template | None = None
+    registry: str | None = None
     identity: str | None = None
     subnet: str | None = None
     priority: Priority | None = None
@@ -249,6 +251,10 @@ class Workflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         """The regions to try, in order; none for the app's own."""
         return step.locations or self.defaults.locations
 
+    def registry(self, step: Step) -> str | None:
+        """The resource id of the registry whose admin credentials the step's image is pulled with; None for the app's own choice."""
+        return step.registry or self.defaults.registry
+
     def identity(self, step: Step) -> str | None:
         """The resource id of the user-assigned identity of the step's containers; None for the app's own choice."""
         return step.identity or self.defaults.identity
@@ -274,27 +280,3 @@ class Workflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
 def output_of(declared: OutputType | Output) -> Output:
     """The long form of a declared output: `rows: integer` is short for `rows: {type: integer}`."""
     return declared if isinstance(declared, Output) else Output(type=declared)
-
-
-__all__ = [
-    "AzureFiles",
-    "Beside",
-    "Catch",
-    "Concurrency",
-    "Defaults",
-    "Ending",
-    "Output",
-    "OutputType",
-    "Priority",
-    "Retry",
-    "Schedule",
-    "Sleep",
-    "Step",
-    "Template",
-    "Variable",
-    "VariableType",
-    "Volume",
-    "Wait",
-    "Workflow",
-    "output_of",
-]

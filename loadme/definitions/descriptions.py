@@ -29,6 +29,7 @@ _BOTH = {
     "locations": "where to run, in this order when there is no room; at most 10",
     "callback": "how the container is told where to report",
     "template": "another template spec: the resource id of a version, or with parameters",
+    "registry": "the resource id of the registry of the image, for a template spec that asks for a user name and a password",
     "identity": "the resource id of the user-assigned identity that the containers have",
     "subnet": "the resource id of the subnet that the container group is in; it is in one location",
     "priority": "`spot` costs less, has at most 4 cores and 16 GB, may be taken away, and is regular when there is no room for it",

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from loadme.definitions import expressions, groups
 from loadme.definitions.checks import at_most, constant, environment, secret, slug
-from loadme.definitions.definition import Beside, Defaults, Step, Volume, Workflow
-from loadme.definitions.groups import AzureFiles
+from loadme.definitions.definition import Defaults, Step, Workflow
+from loadme.definitions.groups import AzureFiles, Beside, Volume
 from loadme.definitions.problems import Problem
 
 MOST_SECRET_FILES = 100
@@ -22,11 +22,14 @@ _SHARE = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 _FILE = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _RESOURCE = r"/subscriptions/[^/\s]+/resourceGroups/[^/\s]+/providers/"
 _IDENTITY = re.compile(_RESOURCE + r"Microsoft\.ManagedIdentity/userAssignedIdentities/[^/\s]+/?", re.IGNORECASE)
+_REGISTRY = re.compile(_RESOURCE + r"Microsoft\.ContainerRegistry/registries/[^/\s]+/?", re.IGNORECASE)
 _SUBNET = re.compile(_RESOURCE + r"Microsoft\.Network/virtualNetworks/[^/\s]+/subnets/[^/\s]+/?", re.IGNORECASE)
 
 
 def place_rules(path: str, given: Step | Defaults) -> Iterator[Problem]:
-    """The rules of `identity` and `subnet`, which a step or `defaults` may have."""
+    """The rules of `registry`, `identity` and `subnet`, which a step or `defaults` may have."""
+    if given.registry is not None:
+        yield from _resource(f"{path}.registry", given.registry, _REGISTRY, "a container registry", "ContainerRegistry/registries/NAME")
     if given.identity is not None:
         yield from _resource(
             f"{path}.identity", given.identity, _IDENTITY, "a user-assigned identity", "ManagedIdentity/userAssignedIdentities/NAME"

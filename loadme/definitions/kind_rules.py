@@ -17,7 +17,7 @@ DOES = ("image", "workflow", "wait", "sleep")
 _ALL = frozenset({"needs", "if", "catch", "on_error"})
 _LAUNCHED = frozenset({"outputs", "for_each", "max_parallel", "tolerate", "timeout", "retry"})
 _CONTAINER = frozenset({"command", "cpu", "memory", "env", "secrets", "outputs_from", "heartbeat", "locations", "callback", "template"}) | {
-    *("identity", "subnet", "priority", "volumes", "init", "sidecars")
+    *("registry", "identity", "subnet", "priority", "volumes", "init", "sidecars")
 }
 FITS: Mapping[str, frozenset[str]] = {
     "image": _ALL | _LAUNCHED | _CONTAINER,

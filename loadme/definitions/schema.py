@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from loadme.definitions import attempt_rules, groups, map_rules, names, rules, variable_rules
-from loadme.definitions.definition import Catch, Defaults, Retry, Sleep, Step, Variable, Volume, Wait, Workflow
+from loadme.definitions.definition import Catch, Defaults, Retry, Sleep, Step, Variable, Wait, Workflow
 from loadme.definitions.descriptions import DESCRIPTIONS, TITLES
+from loadme.definitions.groups import Volume
 from loadme.definitions.kind_rules import DOES, FITS
 from loadme.definitions.map_rules import MOST_LANES, MOST_PARALLEL
 
@@ -33,6 +34,7 @@ _BOTH: Mapping[str, Schema] = {
     "timeout": {"pattern": _DURATION},
     "locations": {"maxItems": attempt_rules.MOST_LOCATIONS, "uniqueItems": True},
     "secrets": {"additionalProperties": {"type": "string", "pattern": _SECRET}},
+    "registry": {"pattern": "^/"},
     "identity": {"pattern": "^/"},
     "subnet": {"pattern": "^/"},
 }

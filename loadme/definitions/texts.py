@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from loadme.definitions.definition import Beside, Defaults, Sleep, Step, Template
+from loadme.definitions.definition import Defaults, Sleep, Step, Template
 from loadme.definitions.expressions import texts_in
+from loadme.definitions.groups import Beside
 
 
 class Text(Struct, frozen=True):

@@ -209,6 +209,24 @@ def test_credentials_go_to_no_other_registry(image):
     assert registry.credentials(optional(declared()), request(image=image), REGISTRY, fetch) is None
 
 
+def test_a_registry_that_the_step_names_takes_the_place_of_the_setting():
+    world = original_world(WORKFLOW.replace("memory: 2", f"memory: 2, registry: {REGISTRY}/"), registry="")
+    run = world.start()
+    world.drain(keep=LATER)
+    given = world.arm.parameters[attempt_id(run, "only")]
+    assert given["imageRegistryCredentialsPassword"] == CREDENTIALS.password
+
+
+def test_a_template_that_asks_for_no_credentials_is_refused_for_a_step_that_names_a_registry():
+    with pytest.raises(Terminal, match="no parameter 'imageregistrycredentialspassword', which this step needs for its `registry`"):
+        template.fill(PARAMETERS, request(registry=REGISTRY), None)
+
+
+def test_a_registry_that_the_step_names_is_meant_whatever_the_template_has_as_defaults():
+    with pytest.raises(Terminal, match="is not of the registry in the step's `registry`"):
+        registry.credentials(optional(declared()), request(image="work:1", registry=REGISTRY), REGISTRY, fetch)
+
+
 def test_a_template_with_todays_registry_pulls_with_the_identity_as_before():
     found = template.fill(PARAMETERS, request(), None)
     assert (found["registryServer"], found["identity"]) == ("contoso.azurecr.io", IDENTITY)

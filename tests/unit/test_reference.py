@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loadme.core.arm import TemplateParameter
+from loadme.core.arm import RegistryCredentials, TemplateParameter
 from loadme.definitions import definition, groups
 from loadme.definitions.checks import is_given
 from loadme.definitions.definition import Workflow, output_of
@@ -97,8 +97,12 @@ def world(*more: str) -> World:
     made.vault.secrets |= dict.fromkeys(re.findall(rf'{SCHEME}[^"]+', found), "a value")
     assert made.arm.specs is not None
     specs = re.findall(r'/subscriptions/[^"]*/versions/[0-9.]+', found)
-    more = tuple(TemplateParameter(name, "string", has_default=True) for name in ("zone", "logRetentionInDays"))
-    made.arm.specs |= dict.fromkeys(specs, (*PARAMETERS, *more))
+    names = ("zone", "logRetentionInDays", "imageRegistryCredentialsUserName")
+    others = [TemplateParameter(name, "string", has_default=True) for name in names]
+    others.append(TemplateParameter("imageRegistryCredentialsPassword", "securestring", has_default=True))
+    made.arm.specs |= dict.fromkeys(specs, (*PARAMETERS, *others))
+    for registry, name in re.findall(r'(/subscriptions/[^"]*/registries/([a-z]+))', found):
+        made.arm.registries[registry] = RegistryCredentials(f"{name}.azurecr.io", name, "hush")
     return made
 
 

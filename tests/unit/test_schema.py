@@ -93,6 +93,7 @@ def test_every_key_has_its_description() -> None:
 
 FITTING: dict[str, Any] = {
     "needs": ["other"],
+    "registry": "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/contoso",
     "if": "${{ true }}",
     "catch": [{"step": "other"}],
     "on_error": "continue",

@@ -16,6 +16,7 @@ from tests.unit.definitions import document, workflow
 
 SPOT = {"image": "i", "priority": "spot"}
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/work"
+REGISTRY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/contoso"
 SUBNET = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
 
 
@@ -76,6 +77,7 @@ SHARE = {"account": "contoso", "share": "reports", "key": "keyvault://contoso/ke
             ["work", SUBNET, IDENTITY + "/x/y", "${{ run.id }}"],
             lambda v: (container(identity=v), "identity"),
         ),
+        ([REGISTRY, REGISTRY.upper()], ["contoso.azurecr.io", IDENTITY], lambda v: (container(registry=v), "registry")),
         ([SUBNET, SUBNET.upper()], ["s", IDENTITY, SUBNET.removesuffix("/subnets/s")], lambda v: (container(subnet=v), "subnet")),
         # the container group
         ([1, 31], [0.5, 31.5, 0], lambda v: (container(cpu=v), "cpu")),
