@@ -68,7 +68,7 @@ class Cloud:
         self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._stack.enter_context(only_one_in(self.settings.folder))
         self._kept_log.unlink(missing_ok=True)
-        folder = self._stack.enter_context(data_folder(self.settings.folder, keep=self.settings.keep))
+        folder = self._stack.enter_context(data_folder(self.settings.folder, self.settings.kept))
         authority = Authority(folder / "certificates")
         starting = self._start_azurite(folder, authority)
         azure = self._start_azure(folder, authority)

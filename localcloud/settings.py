@@ -38,7 +38,8 @@ class CloudSettings:
     """`app` is the folder of function_app.py; `scale` shortens Azure's delays (1.0: as slow as Azure).
 
     With `fixed_ports` the usual ports are taken where they are free; `port` insists on one for the function app. With `watch` the
-    Functions host is restarted when a workflow file has changed. `secrets` are put into vaults, by vault and name.
+    Functions host is restarted when a workflow file has changed. `state` is a folder in which all that can outlive the cloud does, and
+    `keep` the one of that kind within `folder`; without either nothing outlives it. `secrets` are put into vaults, by vault and name.
     """
 
     app: Path = Path()
@@ -52,6 +53,7 @@ class CloudSettings:
     check_first: float = 0.5  # seconds: a container group is still on its way by then, as it is at the first check on Azure
     check_max: float = 5.0
     host: bool = True
+    state: Path | None = None
     keep: bool = False
     watch: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +65,11 @@ class CloudSettings:
         """Azure's creates and deletes for its time, but in windows of real minutes: the app counts in those, and may use one up at once."""
         given, longer = self.arm.limits, 1 / self.scale
         return replace(given, five_minutes=round(given.five_minutes * longer), hour=round(given.hour * longer), longer=longer)
+
+    @property
+    def kept(self) -> Path | None:
+        """The folder of what outlives the cloud, if anything does."""
+        return self.state or (self.folder / "kept" if self.keep else None)
 
     @property
     def template(self) -> Path:

@@ -67,10 +67,12 @@ def only_one_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def data_folder(folder: Path, *, keep: bool) -> Iterator[Path]:
-    """A fresh folder below the state folder, removed at the end; with `keep` always the same one."""
-    if keep:
-        yield (folder / "kept").resolve()
+def data_folder(folder: Path, kept: Path | None) -> Iterator[Path]:
+    """A fresh folder below the state folder, removed at the end; or the one that is kept, which no second cloud may use meanwhile."""
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with only_one_in(kept):
+            yield kept.resolve()
         return
     for left_behind in folder.glob("data-*"):
         shutil.rmtree(left_behind, ignore_errors=True)

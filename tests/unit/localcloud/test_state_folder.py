@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from localcloud.__main__ import StopRequest, main
+from localcloud.__main__ import main
+from localcloud.cli.running import StopRequest
 from localcloud.cloud import Cloud, CloudError, CloudSettings
 from localcloud.files import write_whole
 from localcloud.statefile import only_one_in
