@@ -182,10 +182,10 @@ def start_run(state_folder: Path, workflow: str) -> httpx.Response:
     )
 
 
-def main_in(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
+def main_in(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     return subprocess.run(
-        [sys.executable, "-m", "localcloud", name], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "localcloud", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
     )
 
 
@@ -204,6 +204,32 @@ def test_down_ends_the_process_that_is_up_and_waits_until_it_is_gone(tmp_path: P
     assert (stopped.returncode, stopped.stdout) == (0, "localcloud: stopped\n")
     assert main_in(tmp_path, "status").returncode == 3
     assert main_in(tmp_path, "down").stdout == "localcloud: none is up in this folder\n"
+
+
+def test_in_the_background_it_returns_when_a_run_can_be_started_and_down_ends_it(tmp_path: Path) -> None:
+    workflows = str(CHECKOUT / "tests" / "e2e" / "workflows")
+    try:
+        started = main_in(tmp_path, "up", "-d", "--app", str(CHECKOUT), "--port", str(free_port()), "--workflows", workflows)
+        assert started.returncode == 0, started.stderr
+        run = start_run(tmp_path / ".localcloud", "greet")
+        again = main_in(tmp_path, "up", "--background")
+    finally:
+        stopped = main_in(tmp_path, "down")
+
+    assert run.status_code == 202, run.text
+    assert "up at http://127.0.0.1:" in started.stdout
+    assert (again.returncode, "one is up already" in again.stderr) == (1, True)
+    assert stopped.stdout == "localcloud: stopped\n"
+    assert [one.name for one in (tmp_path / ".localcloud").iterdir()] == ["up.log"]
+    assert processes_of(tmp_path) == []
+
+
+def test_a_start_in_the_background_that_fails_says_why(tmp_path: Path) -> None:
+    failed = main_in(tmp_path, "up", "--background", "--app", str(tmp_path))
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("localcloud: it did not start: the template ")
+    assert failed.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at the processes in /proc, which only Linux has")

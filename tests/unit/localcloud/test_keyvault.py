@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from pathlib import Path
 
+import click
 import pytest
 
-from localcloud.__main__ import _secrets
+from localcloud.cli.values import Secrets
 from localcloud.keyvault import VaultError, Vaults
 
 
 def test_a_file_of_secrets_names_vaults_and_their_secrets(tmp_path: Path) -> None:
     (tmp_path / "secrets.yaml").write_text("contoso: {report-sas: abc, number: 7}\nfabrikam: {}\n")
 
-    assert _secrets(str(tmp_path / "secrets.yaml")) == {"contoso": {"report-sas": "abc", "number": "7"}, "fabrikam": {}}
+    assert Secrets().convert(str(tmp_path / "secrets.yaml"), None, None) == {
+        "contoso": {"report-sas": "abc", "number": "7"},
+        "fabrikam": {},
+    }
 
 
 @pytest.mark.parametrize("text", ["[1]", "contoso: abc", "a: [", None])
 def test_a_file_that_is_none_is_refused_with_its_name(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "secrets.yaml").write_text(text)
-    with pytest.raises(ArgumentTypeError, match=r"secrets\.yaml is no file of secrets, like \{vault: \{name: value\}\}"):
-        _secrets(str(tmp_path / "secrets.yaml"))
+    with pytest.raises(click.BadParameter, match=r"secrets\.yaml is no file of secrets, like \{vault: \{name: value\}\}"):
+        Secrets().convert(str(tmp_path / "secrets.yaml"), None, None)
 
 
 @pytest.mark.parametrize(("role", "may_write"), [("reader", False), ("writer", True)])
