@@ -174,7 +174,7 @@ class Deployments:
     def _plan(self, template: Template, properties: Mapping[str, Any], where: Mapping[str, Any], name: str) -> Plan:
         settings = self._state.settings
         shown = {"name": name, "properties": {**properties, "template": template.source, "provisioningState": "Accepted"}}
-        around = Surroundings(settings.subscription, settings.tenant, where, shown)
+        around = Surroundings(settings.subscription, settings.tenant, where, shown, now=self._state.clock.now(), ids=self._state.ids)
         plan = make_plan(template, properties.get("parameters") or {}, around)
         for resource in plan.resources:
             if not self._state.router.knows("PUT", resource.id):

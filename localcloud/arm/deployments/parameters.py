@@ -6,20 +6,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.template import Template
 from localcloud.arm.deployments.types import TYPES
 from localcloud.arm.errors import not_supported
-from localcloud.arm.expressions import ExpressionError
+from localcloud.arm.expressions import Evaluation, Evaluator, ExpressionError
 from localcloud.arm.expressions.values import compact, find_key, holds, is_of, text, type_name
+
+# Reads a secret for a parameter: the id of a vault, the name of the secret and its version, None for the newest.
+Secrets = Callable[[str, str, str | None], str]
 
 
 class Parameters:
     """Values by name, whatever its case. Raises ARM's errors for missing, unknown and ill-typed ones when it is made."""
 
-    def __init__(self, template: Template, given: Mapping[str, Any]) -> None:
-        self._declared = template.parameters
+    def __init__(self, source: Mapping[str, Any], given: Mapping[str, Any], *, secrets: Secrets | None = None) -> None:
+        self._declared: Mapping[str, Mapping[str, Any]] = source.get("parameters") or {}
         self._values: dict[str, Any] = {}
         self._pending: set[str] = set()
+        self._secrets = secrets
         self._expand: Callable[[Any], Any] = lambda value: value
         unknown = [name for name in given if find_key(dict(self._declared), name) is None]
         if unknown:
@@ -32,11 +35,18 @@ class Parameters:
                     raise errors.missing_parameter(name)
                 self._values[name] = None
 
-    def resolve_with(self, expand: Callable[[Any], Any]) -> None:
+    def resolve_with(self, evaluator: Evaluator) -> None:
         """Evaluate all defaults; a default may use other parameters."""
-        self._expand = expand
+        self._expand = lambda value: evaluator.expand(value, keep_nulls=True)
         for name in self._declared:
             self.value(name)
+
+    def use(self, name: str, evaluation: Evaluation) -> Any:
+        """The value, for an expression: one that uses a secret is remembered, so that its errors do not show it."""
+        value = self.value(name)
+        key = find_key(dict(self._declared), name) or name
+        evaluation.secret |= self._kind(key)[0].startswith("Secure")
+        return value
 
     def value(self, name: str) -> Any:
         key = find_key(dict(self._declared), name)
@@ -62,13 +72,20 @@ class Parameters:
 
     def _take(self, name: str, entry: Any) -> None:
         if isinstance(entry, dict) and entry.keys() == {"reference"}:
-            raise not_supported(f"A Key Vault reference for the parameter '{name}'")
+            self._values[name] = self._check(name, self._secret(name, entry["reference"]))
+            return
         if not isinstance(entry, dict) or entry.keys() - {"value", "metadata"} or "value" not in entry:
             raise errors.missing_parameter(name)
         if entry["value"] is None and self._declared[name].get("nullable"):
             self._values[name] = None
         else:
             self._values[name] = self._check(name, entry["value"])
+
+    def _secret(self, name: str, reference: Any) -> str:
+        if self._secrets is None:
+            raise not_supported(f"A Key Vault reference for the parameter '{name}'")
+        vault = str((reference.get("keyVault") or {}).get("id", ""))
+        return self._secrets(vault, str(reference.get("secretName", "")), reference.get("secretVersion"))
 
     def _kind(self, name: str) -> tuple[str, str]:
         kind = str(self._declared[name].get("type", "")).lower()

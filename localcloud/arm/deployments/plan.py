@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.parameters import Parameters
-from localcloud.arm.deployments.scope import Surroundings, evaluator
+from localcloud.arm.deployments.scope import Scope, Surroundings
 from localcloud.arm.deployments.template import Template
 from localcloud.arm.deployments.types import TYPES
 from localcloud.arm.expressions import Evaluator, ExpressionError
@@ -41,17 +40,17 @@ class Plan:
 
 def make_plan(template: Template, given: Mapping[str, Any], around: Surroundings) -> Plan:
     """Raises InvalidTemplate: all that can be wrong with a template shows before the first resource is touched."""
-    parameters = Parameters(template, given)
-    made = evaluator(around, parameters, template.variables)
-    _guard("template", lambda: parameters.resolve_with(made.expand))
-    scope = str(around.group["id"])
+    names = Scope(template.source, given, around)
+    names.resolve()
+    made = names.evaluator
+    scope = str((around.group or {})["id"])
     planned = [_plan_resource(source, made, scope) for source in template.resources]
     kept = [(resource, wishes) for resource, wishes in planned if resource is not None]
     # Who depends on a resource whose condition is false does not wait for it, and it is no unknown name.
     skipped = {name for resource, wishes in planned if resource is None for name in wishes}
     resources = tuple(_connect(resource, wishes, [one for one, _ in kept], skipped) for resource, wishes in kept)
     _refuse_cycles(resources)
-    return Plan(parameters.shown(), resources, _outputs(template, made))
+    return Plan(names.parameters.shown(), resources, _outputs(template, made))
 
 
 def _guard(where: str, evaluate: Callable[[], T]) -> T:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from localcloud.arm.expressions.values import ExpressionError, is_of, usage, wrong_type
@@ -31,6 +32,10 @@ class Function:
     optional: int = 0
     rest: str | None = None
     lazy: bool = False
+
+    def named(self, name: str) -> Function:
+        """One of a family (`list*`): its body gets the name it was called by first."""
+        return replace(self, name=name, body=partial(self.body, name))
 
     def check_count(self, given: int) -> None:
         least, most = len(self.kinds) - self.optional, len(self.kinds)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from localcloud.arm.expressions.builtins import BUILTINS
-from localcloud.arm.expressions.catalog import Catalog, Function
+from localcloud.arm.expressions.catalog import Function
+from localcloud.arm.expressions.evaluation import Evaluation
+from localcloud.arm.expressions.loops import MAX_COPIES, Loops
 from localcloud.arm.expressions.parser import Call, Literal, Node, parse
 from localcloud.arm.expressions.values import ExpressionError, find_key, is_of, text
 
@@ -24,46 +26,130 @@ def is_expression(value: str) -> bool:
 class Evaluator:
     """Evaluates with the built-in functions and those of a scope (`parameters`, `resourceGroup`, ...)."""
 
-    def __init__(self, scope: Catalog | None = None) -> None:
-        self._functions: Mapping[str, Function] = ChainMap(scope if scope is not None else Catalog(), BUILTINS)
+    def __init__(
+        self, scope: Mapping[str, Function] | None = None, evaluation: Evaluation | None = None, loops: Loops | None = None
+    ) -> None:
+        self.evaluation = evaluation or Evaluation()
+        self._loops = loops or Loops()
+        self._functions: Mapping[str, Function] = {} if scope is None else scope
+
+    def within(self, functions: Mapping[str, Function]) -> Evaluator:
+        """An evaluator that also knows these functions; they hide others of the same name."""
+        return Evaluator(_either(functions, self._functions), self.evaluation, self._loops)
+
+    def looping(self, name: str, index: int, *, resource: bool = False) -> Evaluator:
+        """An evaluator for one round of a copy loop. `copyIndex()` without a name means the loop of the resource."""
+        loops = self._loops.with_round(name, index, resource=resource)
+        return Evaluator(_either(loops.functions(), self._functions), self.evaluation, loops)
 
     def string(self, value: str) -> Any:
         """What a string of a template stands for: an expression's value, or itself."""
         if is_expression(value):
-            return self.node(_parse(value[1:-1].strip()), _NOTHING)
+            return self._expression(value[1:-1].strip())
         return value[1:] if value.startswith("[[") else value
 
-    def expand(self, value: Any) -> Any:
-        """The tree with its expressions replaced, keys too; a property that is null is left out, as ARM does."""
+    def _expression(self, source: str) -> Any:
+        """Its errors do not show values if it has used a secret."""
+        before, self.evaluation.secret = self.evaluation.secret, False
+        try:
+            return self.node(_parse(source), _NOTHING)
+        except ExpressionError as error:
+            raise (error.hidden() if self.evaluation.secret else error) from None
+        except RecursionError:
+            raise ExpressionError("The language expression is nested too deep.") from None
+        finally:
+            self.evaluation.secret |= before
+
+    def expand(self, value: Any, *, keep_nulls: bool = False) -> Any:
+        """The tree with its expressions replaced, keys too, and its `copy` loops unrolled.
+
+        A property that is null is left out, as ARM does in resources; in variables, parameters and outputs nulls are kept.
+        """
         if isinstance(value, str):
             return self.string(value)
-        if isinstance(value, list):
-            return [self.expand(item) for item in value]
-        if isinstance(value, dict):
-            pairs = ((text(self.string(key)), self.expand(item)) for key, item in value.items())
-            return {key: item for key, item in pairs if item is not None}
-        return value
+        if not isinstance(value, list | dict):
+            return value
+        self.evaluation.charge(len(value))
+        self.evaluation.enter()
+        try:
+            if isinstance(value, list):
+                return [self.expand(item, keep_nulls=keep_nulls) for item in value]
+            return {key: item for key, item in self._pairs(value, keep_nulls) if keep_nulls or item is not None}
+        finally:
+            self.evaluation.leave()
+
+    def _pairs(self, value: Mapping[str, Any], keep_nulls: bool) -> Iterator[tuple[str, Any]]:
+        for key, item in value.items():
+            if key.lower() == "copy" and is_loop(item):
+                for loop in item:
+                    name = str(self.string(loop["name"]))
+                    yield name, self.unroll(name, loop["count"], loop["input"], keep_nulls=keep_nulls)
+            else:
+                yield text(self.string(key)), self.expand(item, keep_nulls=keep_nulls)
+
+    def unroll(self, name: str, count: Any, source: Any, *, keep_nulls: bool = False) -> list[Any]:
+        """The values of a loop over properties, variables or outputs."""
+        rounds = self.copies(count)
+        return [self.looping(name, index).expand(source, keep_nulls=keep_nulls) for index in range(rounds)]
+
+    def copies(self, count: Any) -> int:
+        """How often a loop goes round."""
+        rounds = self.expand(count)
+        if not is_of(rounds, "int") or not 0 <= rounds <= MAX_COPIES:
+            raise ExpressionError(
+                "The copy count '{}' is not valid. The copy count must be a positive integer value and cannot exceed '{}'. "
+                "Please see https://aka.ms/arm-copy for usage details.",
+                text(rounds),
+                MAX_COPIES,
+            )
+        return int(rounds)
 
     def node(self, node: Node, local: Mapping[str, Any]) -> Any:
         """The value of a tree; `local` are the variables of the lambdas around it."""
         if isinstance(node, Literal):
             return node.value
-        if isinstance(node, Call):
-            return self._call(node, local)
-        return member(self.node(node.target, local), self.node(node.key, local))
+        self.evaluation.charge(1)
+        self.evaluation.enter()
+        try:
+            if isinstance(node, Call):
+                return self._call(node, local)
+            return member(self.node(node.target, local), self.node(node.key, local))
+        finally:
+            self.evaluation.leave()
 
     def _call(self, call: Call, local: Mapping[str, Any]) -> Any:
-        function = self._functions.get(call.name.lower())
-        if function is None:
-            raise ExpressionError(
-                f"The template function '{call.name}' is not valid. Please see https://aka.ms/arm-functions for usage details. "
-                "(If Azure has a function of this name: the local cloud does not know it.)"
-            )
+        function = self._find(call.name)
         # Counted before anything is evaluated, as ARM does when it reads the template.
         function.check_count(len(call.arguments))
         if function.lazy:
             return function.body(self, call.arguments, local)
         return function.apply([self.node(argument, local) for argument in call.arguments])
+
+    def _find(self, name: str) -> Function:
+        function = self._functions.get(name.lower()) or BUILTINS.get(name.lower())
+        if function is None and name.lower().startswith("list"):
+            family = self._functions.get("list*")
+            function = family and family.named(name)
+        if function is None:
+            raise ExpressionError(
+                f"The template function '{name}' is not valid. Please see https://aka.ms/arm-functions for usage details. "
+                "(If Azure has a function of this name: the local cloud does not know it.)"
+            )
+        return function
+
+
+def _either(first: Mapping[str, Function], then: Mapping[str, Function]) -> Mapping[str, Function]:
+    # ChainMap only reads here, but is declared for maps that can be written.
+    return ChainMap(cast("dict[str, Function]", first), cast("dict[str, Function]", then))
+
+
+def is_loop(value: Any) -> bool:
+    """Whether the value of a `copy` key is a loop over properties, and not data."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, dict) and {"name", "count", "input"} <= item.keys() for item in value)
+    )
 
 
 def member(target: Any, key: Any) -> Any:
@@ -71,14 +157,43 @@ def member(target: Any, key: Any) -> Any:
     if isinstance(target, dict) and isinstance(key, str):
         name = find_key(target, key)
         if name is None:
-            available = ", ".join(target)
             raise ExpressionError(
-                f"The language expression property '{key}' doesn't exist, available properties are '{available}'. "
-                "Please see https://aka.ms/arm-functions for usage details."
+                "The language expression property '{}' doesn't exist, available properties are '{}'. "
+                "Please see https://aka.ms/arm-functions for usage details.",
+                key,
+                ", ".join(target),
             )
         return target[name]
     if isinstance(target, list) and is_of(key, "int"):
         if not 0 <= key < len(target):
-            raise ExpressionError(f"The language expression property array index '{key}' is out of bounds.")
+            raise ExpressionError("The language expression property array index '{}' is out of bounds.", key)
         return target[key]
-    raise ExpressionError(f"The language expression property '{key}' can't be evaluated.")
+    raise ExpressionError("The language expression property '{}' can't be evaluated.", key)
+
+
+def calls(value: Any, *names: str) -> Iterator[Call]:
+    """Every call of these functions in a tree's expressions, evaluated or not; `list*` means all whose names begin with list."""
+    wanted = {name.lower() for name in names}
+    if isinstance(value, str) and is_expression(value):
+        yield from (call for call in _walk(_parse(value[1:-1].strip())) if _is_called(call.name.lower(), wanted))
+    elif isinstance(value, list):
+        for item in value:
+            yield from calls(item, *names)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from calls(key, *names)
+            yield from calls(item, *names)
+
+
+def _is_called(name: str, wanted: set[str]) -> bool:
+    return name in wanted or ("list*" in wanted and name.startswith("list"))
+
+
+def _walk(node: Node) -> Iterator[Call]:
+    if isinstance(node, Call):
+        yield node
+        for argument in node.arguments:
+            yield from _walk(argument)
+    elif not isinstance(node, Literal):
+        yield from _walk(node.target)
+        yield from _walk(node.key)

@@ -64,5 +64,5 @@ def integer(value: int | str) -> int:
         return int(value)
     except ValueError:
         raise ExpressionError(
-            f"The template language function 'int' cannot convert provided value '{value}' to integer value. {usage('int')}"
+            "The template language function 'int' cannot convert provided value '{}' to integer value. " + usage("int"), value
         ) from None

@@ -8,7 +8,19 @@ from typing import Any
 
 
 class ExpressionError(Exception):
-    """An expression that cannot be parsed or evaluated; the message is ARM's own where one is known."""
+    """An expression that cannot be parsed or evaluated; the message is ARM's own where one is known.
+
+    `values` fill the `{}` of the message. They come from what was evaluated, and can be left out where that holds a secret.
+    """
+
+    def __init__(self, message: str, *values: object) -> None:
+        super().__init__(message.format(*values) if values else message)
+        self._message = message
+        self._values = values
+
+    def hidden(self) -> ExpressionError:
+        """The same without the values."""
+        return ExpressionError(self._message, *("(hidden)" for _ in self._values))
 
 
 def usage(name: str) -> str:
