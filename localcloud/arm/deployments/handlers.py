@@ -15,15 +15,14 @@ from localcloud.arm.deployments.plan import Plan, make_plan
 from localcloud.arm.deployments.record import KIND, Deployment
 from localcloud.arm.deployments.scope import Surroundings
 from localcloud.arm.deployments.template import Template, read_template
-from localcloud.arm.errors import ArmError, bad_request, invalid_content, not_supported
-from localcloud.arm.ids import guid, resource_id, timestamp
+from localcloud.arm.errors import bad_request, invalid_content, not_supported
+from localcloud.arm.ids import resource_id, timestamp
 from localcloud.arm.routing import GROUP, Route
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
 
 _NAME = re.compile(r"[-\w.()]{1,64}", re.ASCII)
-_KEPT_RESULTS = 1_000
 PAGE = 100  # deployments of one answer to a list
 _FILTER = re.compile(r"provisioningState eq '(\w+)'")
 _PROPERTIES = {"mode", "template", "templateLink", "parameters", "debugSetting", "expressionEvaluationOptions"}
@@ -33,7 +32,6 @@ class Deployments:
     def __init__(self, state: ArmState) -> None:
         self._state = state
         self._deployments: dict[str, Deployment] = {}
-        self._results: dict[str, Deployment] = {}
         self._engine = Engine(state)
 
     def routes(self) -> list[Route]:
@@ -49,7 +47,6 @@ class Deployments:
             Route("GET", f"{one}/operations", self.operations),
             Route("GET", f"{old}/operations", self.operations),
             Route("GET", f"{one}/operationStatuses/{{status}}", self.status),
-            Route("GET", "/subscriptions/{subscription}/operationresults/{job}", self.deletion),
         ]
 
     def put(self, call: Call, group: str, name: str) -> Reply:
@@ -112,24 +109,14 @@ class Deployments:
             return Reply(status=204)
         if deployment.active:
             raise errors.active_delete(name)
-        job = guid(self._state.ids).replace("-", "")
-        self._results[job] = deployment
-        if len(self._results) > _KEPT_RESULTS:
-            del self._results[next(iter(self._results))]
         if not deployment.deleting:
             deployment.deleting = True
             self._state.clock.call_later(self._state.settings.latencies.forget, lambda: self._forget(deployment))
-        url = f"{call.base}/subscriptions/{self._state.settings.subscription}/operationresults/{job}?api-version={call.version}"
-        return Reply(status=202, headers={"Location": url, "Retry-After": "1"})
 
-    def deletion(self, call: Call, job: str) -> Reply:
-        """How the removal of a record goes: 202 until it is gone."""
-        deployment = self._results.get(job)
-        if deployment is None:
-            raise ArmError(404, "OperationNotFound", f"The operation '{job}' could not be found.")
-        if self._deployments.get(deployment.id.lower()) is not deployment:
-            return Reply(status=204)
-        return Reply(status=202, headers={"Location": f"{call.base}{call.path}?api-version={call.version}", "Retry-After": "1"})
+        def look() -> Reply | None:
+            return None if self._deployments.get(deployment.id.lower()) is deployment else Reply(status=204)
+
+        return self._state.results.begin(call, "DeploymentDeletionJob", look)
 
     def _forget(self, deployment: Deployment) -> None:
         with self._state.lock:
