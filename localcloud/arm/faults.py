@@ -56,6 +56,8 @@ class Fault:
     def hits(self, call: Call) -> bool:
         if self.count <= 0 or (self.by and self.by != call.by) or not self._is_here(call):
             return False
+        if call.by == "registry" and self.by != "registry":  # no call to ARM: it must be meant
+            return False
         if not re.fullmatch(self.method, call.method, re.IGNORECASE) or not re.search(self.path, call.path, re.IGNORECASE):
             return False
         if self.skip > 0:

@@ -2,6 +2,19 @@
 
 from localcloud.containers.images import Image, ImageMap, ImageMapError
 from localcloud.containers.processes import ProcessRuntime
-from localcloud.containers.runtime import Container, Launch, Mount, Runtime, Volume
+from localcloud.containers.runtime import Container, Launch, Login, Mount, Problem, Pull, Runtime, Volume
 
-__all__ = ["Container", "Image", "ImageMap", "ImageMapError", "Launch", "Mount", "ProcessRuntime", "Runtime", "Volume"]
+__all__ = [
+    "Container",
+    "Image",
+    "ImageMap",
+    "ImageMapError",
+    "Launch",
+    "Login",
+    "Mount",
+    "Problem",
+    "ProcessRuntime",
+    "Pull",
+    "Runtime",
+    "Volume",
+]

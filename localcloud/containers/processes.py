@@ -8,6 +8,7 @@ finds the group's volumes: see `volumes`.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from localcloud.containers import init
 from localcloud.containers.images import ImageMap
-from localcloud.containers.runtime import Launch
+from localcloud.containers.runtime import Ended, Launch, Problem, Pull
 from localcloud.containers.volumes import Volumes, folders_of, link, translate
 
 KEPT_LOG = 4 * 1024 * 1024  # bytes of a log that are readable: ACI's limit for a running container
@@ -39,13 +40,15 @@ class ProcessRuntime:
         self._running: set[ContainerProcess] = set()
         self._lock = threading.Lock()
 
-    def has(self, image: str) -> bool:
-        return self._images.find(image) is not None
+    def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
+        """Nothing is fetched; the outcome is that of a real pull."""
+        image = self._images.find(order.image)
+        why = order.refusal or ("" if image else self._images.advice(order.image))
+        if not why:
+            found(f"sha256:{hashlib.sha256(repr((order.image, image)).encode()).hexdigest()}")
+        done(Problem(why) if why else None)
 
-    def advice(self, image: str) -> str:
-        return self._images.advice(image)
-
-    def start(self, launch: Launch, ended: Callable[[int], None]) -> ContainerProcess:
+    def start(self, launch: Launch, ended: Ended) -> ContainerProcess:
         image = self._images.find(launch.image)
         if image is None:
             raise LookupError(f"no image {launch.image}")
@@ -107,7 +110,7 @@ class ContainerProcess:
         self._process = subprocess.Popen(starter, env=env, stdin=subprocess.PIPE, start_new_session=True)
         self._thread: threading.Thread | None = None
 
-    def watch(self, ended: Callable[[int], None], gone: Callable[[ContainerProcess], None]) -> None:
+    def watch(self, ended: Ended, gone: Callable[[ContainerProcess], None]) -> None:
         """Report the end: to `gone` always, to `ended` unless it was stopped."""
 
         def wait() -> None:

@@ -30,7 +30,7 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """One start of one container. An empty command means the image's own."""
+    """One start of one container. An empty command means the image's own; `memory` (GiB) and `cpu` (cores) are its limits, if not 0."""
 
     group: str
     container: str
@@ -38,6 +38,43 @@ class Launch:
     command: tuple[str, ...] = ()
     environment: Mapping[str, str]
     mounts: tuple[Mount, ...] = ()
+    memory: float = 0.0
+    cpu: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """For a registry: a username with its password, or the resource id of an identity."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    identity: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pull:
+    """An image that a group needs. `refusal` is why a registry of this cloud refuses it, for a runtime that has no registry to ask."""
+
+    group: str
+    image: str
+    login: Login | None = None
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why an image did not come. It is `transient` when its registry answered with an error of its own, or not at all."""
+
+    message: str
+    transient: bool = False
+
+
+class Ended(Protocol):
+    def __call__(self, code: int, detail: str = "") -> None:
+        """The exit code, and more about it than the code says, such as OOM_KILLED."""
+
+
+OOM_KILLED = "OOMKilled"
 
 
 class Container(Protocol):
@@ -51,14 +88,11 @@ class Container(Protocol):
 
 
 class Runtime(Protocol):
-    def has(self, image: str) -> bool:
-        """Whether the image could be pulled."""
+    def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
+        """Fetch an image. `found` gets its digest when that is known, `done` the outcome; on any thread, or before this returns."""
 
-    def advice(self, image: str) -> str:
-        """What whoever uses this machine can do about an image that could not be pulled."""
-
-    def start(self, launch: Launch, ended: Callable[[int], None]) -> Container:
-        """Start a container; `ended` gets its exit code, on another thread, unless it was stopped before."""
+    def start(self, launch: Launch, ended: Ended) -> Container:
+        """Start a container of an image that was pulled; `ended` is called at its end, on another thread, unless it was stopped before."""
 
     def forget(self, group: str) -> None:
         """Remove the group's own volumes, which its containers share: none of them runs any more, or each is being stopped."""

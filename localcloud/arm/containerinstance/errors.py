@@ -57,6 +57,16 @@ def inaccessible_image(image: str, group: str, advice: str) -> ArmError:
     )
 
 
+def registry_error(server: str, advice: str) -> ArmError:
+    """ACI's error for a registry that answers with an error of its own; `advice` is the local cloud's own detail."""
+    return ArmError(
+        409,
+        "RegistryErrorResponse",
+        f"An error response is received from the docker registry '{server}'. Please retry later.",
+        details=[{"code": "LocalCloudRegistry", "message": advice}],
+    )
+
+
 def quota_reached(quota: str, region: str, limit: int, usage: float, requested: float) -> ArmError:
     return bad_request(
         "ContainerGroupQuotaReached",

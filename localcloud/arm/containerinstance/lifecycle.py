@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus, add_event
+from localcloud.arm.containerinstance.pulling import Pulling
 from localcloud.arm.ids import milliseconds
 from localcloud.containers import Launch
 
@@ -65,32 +66,16 @@ class Lifecycle:
         self._later(group, self._latencies.pulling, self._pull)
 
     def _pull(self, group: ContainerGroup) -> None:
-        now = self._state.clock.now()
-        for container in group.everything:
-            container.event("Pulling", f'pulling image "{container.image}"', now)
-        self._later(group, self._latencies.pull, self._pulled)
+        pulling = Pulling(self._state, group, lambda: self._later(group, self._latencies.pull, lambda group: self._pulled(group, pulling)))
+        pulling.begin()
 
-    def _pulled(self, group: ContainerGroup) -> None:
-        now = self._state.clock.now()
-        missing = [(container, why) for container in group.everything if (why := self._why_not(group, container.image))]
-        for container, advice in missing:
-            container.event("Failed", f'Failed to pull image "{container.image}": {advice}', now, "Warning")
-            container.current = {"state": "Waiting", "detailStatus": f'ImagePullBackOff: Back-off pulling image "{container.image}"'}
-        if missing:
+    def _pulled(self, group: ContainerGroup, pulling: Pulling) -> None:
+        pulling.tell()
+        group.error = pulling.error()
+        if group.error:
             group.provisioning_state = "Failed"
-            group.error = errors.inaccessible_image(missing[0][0].image, group.name, missing[0][1])
             return
-        for container in group.everything:
-            container.event("Pulled", f'Successfully pulled image "{container.image}"', now)
         self._later(group, self._latencies.start, self._begin)
-
-    def _why_not(self, group: ContainerGroup, image: str) -> str:
-        """Why the image cannot be pulled; "" if it can."""
-        server = image.partition("/")[0]
-        for login in group.logins:
-            if login[0].lower() == server.lower() and self._state.registries.refuses(*login):
-                return f"the username or the password for {server} is wrong, or its admin account is off"
-        return "" if self._state.runtime.has(image) else self._state.runtime.advice(image)
 
     def _begin(self, group: ContainerGroup) -> None:
         """The next init container that has not succeeded yet; without one all others."""
@@ -125,10 +110,10 @@ class Lifecycle:
         container.event("Started", "Started container", now)
         container.current = {"state": "Running", "startTime": milliseconds(now), "detailStatus": ""}
 
-        def ended(code: int) -> None:
+        def ended(code: int, detail: str = "") -> None:
             with self._state.lock:
                 if container.run is run:
-                    self._end(group, container, code)
+                    self._end(group, container, code, detail)
 
         launch = Launch(
             group=group.name,
@@ -137,6 +122,7 @@ class Lifecycle:
             command=tuple(container.command),
             environment=container.environment,
             mounts=container.mounts,
+            **_limits(group, container),
         )
         try:
             container.process = self._state.runtime.start(launch, ended)
@@ -144,8 +130,8 @@ class Lifecycle:
             container.event("Failed", f"Error: failed to start container: {error}", now, "Warning")
             self._end(group, container, 128)
 
-    def _end(self, group: ContainerGroup, container: ContainerStatus, code: int) -> None:
-        self._terminate(container, code)
+    def _end(self, group: ContainerGroup, container: ContainerStatus, code: int, detail: str = "") -> None:
+        self._terminate(container, code, detail)
         if container in group.init:
             self._end_init(group, container, code)
         elif self._restarts(group, code):
@@ -160,7 +146,7 @@ class Lifecycle:
             group.provisioning_state = "Failed"
             group.error = errors.init_failed(container.name, group.name, code)
 
-    def _terminate(self, container: ContainerStatus, code: int) -> None:
+    def _terminate(self, container: ContainerStatus, code: int, detail: str = "") -> None:
         # Without a start time only if the very start failed.
         begun = container.current or {}
         container.current = {
@@ -168,7 +154,7 @@ class Lifecycle:
             "startTime": begun.get("startTime", ""),
             "exitCode": code,
             "finishTime": milliseconds(self._state.clock.now()),
-            "detailStatus": "Error" if code else "Completed",
+            "detailStatus": detail or ("Error" if code else "Completed"),
         }
 
     def _restarts(self, group: ContainerGroup, code: int) -> bool:
@@ -189,3 +175,9 @@ class Lifecycle:
             self._start(group, container)
 
         self._later(group, self._latencies.back_off, again)
+
+
+def _limits(group: ContainerGroup, container: ContainerStatus) -> dict[str, float]:
+    """A container may use what it requests, or its limits where they are more; an init container all that the group has."""
+    own = [{**container.requests, **(container.limits or {})}] if container.requests else [each.requests for each in group.containers]
+    return {name: sum(each.get(key) or 0.0 for each in own) for name, key in (("memory", "memoryInGB"), ("cpu", "cpu"))}

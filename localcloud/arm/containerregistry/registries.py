@@ -34,14 +34,14 @@ class ContainerRegistry:
             Route("POST", f"{one}/listCredentials", self.list_credentials),
         ]
 
-    def refuses(self, server: str, username: str, password: str) -> bool:
-        """Whether it is the server of a registry that is known here, and its admin account is another one, or off."""
-        found = next((one for one in self._registries.values() if one["properties"]["loginServer"] == server.lower()), None)
-        if found is None:
-            return False
-        known = self._passwords[found["id"].lower()]
-        is_admin = found["properties"]["adminUserEnabled"] and username == found["name"] and password in known
-        return not is_admin
+    def at(self, server: str) -> dict[str, Any] | None:
+        """The registry with that login server."""
+        return next((one for one in self._registries.values() if one["properties"]["loginServer"] == server.lower()), None)
+
+    def is_admin(self, registry: dict[str, Any], username: str, password: str) -> bool:
+        """Whether it is the registry's admin account, and that is on."""
+        known = self._passwords[registry["id"].lower()]
+        return bool(registry["properties"]["adminUserEnabled"]) and username == registry["name"] and password in known
 
     def put(self, call: Call, group: str, name: str) -> Reply:
         body = call.object()

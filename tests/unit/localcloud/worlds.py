@@ -9,18 +9,20 @@ from typing import Any
 from localcloud.arm import ArmSettings, ArmState
 from localcloud.arm.calls import Call, Reply
 from localcloud.clock import ManualClock
-from localcloud.containers import Launch
+from localcloud.containers import Launch, Problem, Pull
+from localcloud.containers.runtime import Ended
 
 SUBSCRIPTION = ArmSettings().subscription
 GROUPS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ContainerInstance/containerGroups"
 DEPLOYMENTS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Resources/deployments"
+DIGEST = f"sha256:{'0' * 64}"
 STAMP = b"2026-01-01T00:00:00.000000000Z "
 
 
 @dataclass
 class FakeContainer:
     launch: Launch
-    ended: Callable[[int], None]
+    ended: Ended
     lines: list[bytes] = field(default_factory=list)
     stopped: bool = False
 
@@ -37,14 +39,15 @@ class FakeRuntime:
 
     started: list[FakeContainer] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    pulled: list[Pull] = field(default_factory=list)
 
-    def has(self, image: str) -> bool:
-        return "absent" not in image
+    def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
+        self.pulled.append(order)
+        found(DIGEST)
+        why = order.refusal or ("absent" in order.image and f"{order.image} is not in images.yaml")
+        done(Problem(why) if why else None)
 
-    def advice(self, image: str) -> str:
-        return f"{image} is not in images.yaml"
-
-    def start(self, launch: Launch, ended: Callable[[int], None]) -> FakeContainer:
+    def start(self, launch: Launch, ended: Ended) -> FakeContainer:
         self.started.append(FakeContainer(launch, ended))
         return self.started[-1]
 
