@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
 AZURITE := localcloud/node/node_modules/.installed
 WORKER := .venv-worker/.installed
+CLI := .venv-cli/.installed
+CLIENTS := .venv-clients/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud test lint types unit format simulate chaos bench lock clean
+.PHONY: help setup demo cloud test clients lint types unit format simulate chaos bench lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +24,10 @@ cloud: setup ## start the local cloud and leave it running until Ctrl-C
 
 test: setup $(WORKER) lint types ## lint, types and all tests
 	$(BIN)/python -m pytest
+
+# The tests of the product are not theirs: they see nothing of this checkout but the command line of the local cloud.
+clients: setup $(CLI) $(CLIENTS) ## the Azure CLI, the SDKs and azure-identity against a local cloud: make clients ARGS="-k keyvault"
+	.venv-clients/bin/python -m pytest --confcutdir tests/clients -p no:cacheprovider tests/clients $(ARGS)
 
 unit: setup ## the tests without network
 	$(BIN)/python -m pytest tests/unit
@@ -50,9 +56,11 @@ lock: $(ENVIRONMENT) ## compile requirements*.txt from requirements*.in
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-clients.in -o requirements-clients.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-cli.in -o requirements-cli.txt
 
 clean: ## remove everything that was installed or written
-	rm -rf $(VENV) .venv-worker localcloud/node/node_modules .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-worker .venv-cli .venv-clients localcloud/node/node_modules .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(ENVIRONMENT): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loadme needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'
@@ -68,4 +76,15 @@ $(AZURITE): localcloud/node/package-lock.json $(ENVIRONMENT)
 
 $(WORKER): requirements.txt tests/contract/worker_environment.py $(ENVIRONMENT)
 	@$(BIN)/python tests/contract/worker_environment.py
+	@touch $@
+
+$(CLI): requirements-cli.txt
+	@echo "clients: installing the Azure CLI into .venv-cli, once; it is large: about two minutes, 750 MB"
+	@$(PYTHON) -m venv .venv-cli
+	@.venv-cli/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-cli.txt
+	@touch $@
+
+$(CLIENTS): requirements-clients.txt
+	@$(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-clients.txt
 	@touch $@

@@ -11,20 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import certifi
+from starlette.types import ASGIApp
 
 from localcloud.arm import ArmState
 from localcloud.arm import create_app as create_arm_app
 from localcloud.arm.faults import Fault
-from localcloud.bootstrap import Deployer
+from localcloud.bootstrap import DEPLOYER, Deployer
 from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.containers import ImageMap, ProcessRuntime
+from localcloud.entra import Application, Directory
+from localcloud.entra import create_app as create_login_app
 from localcloud.identity import create_app as create_identity_app
 from localcloud.keyvault import Vaults
 from localcloud.keyvault import create_app as create_vault_app
 from localcloud.ports import listen, number, usual_or_free
 from localcloud.servers import ThreadedServer
-from localcloud.settings import ARM_PORT, TENANT, VAULT, VAULT_PORT, CloudSettings
+from localcloud.settings import ARM_PORT, LOGIN_PORT, TENANT, VAULT, VAULT_PORT, CloudSettings
 from localcloud.tokens import Identity, TokenSigner
 
 
@@ -34,10 +37,12 @@ class Azure:
     def __init__(self, settings: CloudSettings, folder: Path, authority: Authority) -> None:
         self.settings = settings
         self.header_secret = secrets.token_urlsafe(24)
+        self.deployer_secret = secrets.token_urlsafe(24)
         self.signer = TokenSigner(TENANT, time.time)
         self.identities: dict[str, Identity] = {}
         self.arm_url = ""
         self.vault_url = ""
+        self.login_url = ""
         self.vaults = Vaults(folder / "vaults.json")
         self._identity_port = 0
         self._folder = folder
@@ -63,6 +68,7 @@ class Azure:
         listening = self._stack.enter_context(listen())
         self._identity_port = number(listening)
         state = self._state = self._arm_state()
+        self._serve_login()
         self._serve_arm(state)
         app, container = self._bootstrap()
         self.identities = {identity.name: identity for identity in (app, container)}
@@ -99,13 +105,7 @@ class Azure:
         return ArmState(replace(self.settings.arm, limits=self.settings.limits), clock, runtime)
 
     def _serve_arm(self, state: ArmState) -> None:
-        listening = usual_or_free(ARM_PORT, self.settings.say) if self.settings.fixed_ports else listen()
-        app = create_arm_app(state, self.signer.verify)
-        server = ThreadedServer(
-            app, self._stack.enter_context(listening), ssl_cert=self._authority.certificate, ssl_key=self._authority.key
-        )
-        self._stack.enter_context(server)
-        self.arm_url = server.url
+        self.arm_url = self._serve(create_arm_app(state, self.signer.verify, self.login_url), ARM_PORT)
         self.settings.say(f"arm       {self.arm_url} (calls: /localcloud/calls)")
 
     def _serve_vaults(self, app: Identity, container: Identity) -> None:
@@ -116,14 +116,22 @@ class Azure:
                 self.vaults.assign(vault, identity.principal_id, "reader")
             for name, value in secrets_of_it.items():
                 self.vaults.set(vault, name, value)
-        listening = usual_or_free(VAULT_PORT, self.settings.say) if self.settings.fixed_ports else listen()
-        served = create_vault_app(self.vaults, self.signer.verify, TENANT)
-        server = ThreadedServer(
-            served, self._stack.enter_context(listening), ssl_cert=self._authority.certificate, ssl_key=self._authority.key
-        )
-        self._stack.enter_context(server)
-        self.vault_url = f"{server.url}/vaults"
+        self.vault_url = f"{self._serve(create_vault_app(self.vaults, self.signer.verify, TENANT), VAULT_PORT)}/vaults"
         self.settings.say(f"vaults    {self.vault_url}")
+
+    def _serve_login(self) -> None:
+        """Where applications log in: the deployer, who may do everything."""
+        deployer = Application(identity=DEPLOYER, secrets=(self.deployer_secret,))
+        self.login_url = self._serve(create_login_app(self.signer, Directory([deployer])), LOGIN_PORT)
+        self.settings.say(f"login     {self.login_url}/{TENANT}")
+
+    def _serve(self, app: ASGIApp, usual: int) -> str:
+        """Serves over TLS, at the usual port where it is free; the address."""
+        listening = usual_or_free(usual, self.settings.say) if self.settings.fixed_ports else listen()
+        listening = self._stack.enter_context(listening)
+        server = ThreadedServer(app, listening, ssl_cert=self._authority.certificate, ssl_key=self._authority.key)
+        self._stack.enter_context(server)
+        return server.url
 
     def _bootstrap(self) -> tuple[Identity, Identity]:
         deployer = Deployer(self.arm_url, self._authority.ca, self.signer)

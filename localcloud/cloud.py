@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from localcloud.azure import Azure
 from localcloud.azurite import Azurite, AzuriteError, Ports
-from localcloud.bootstrap import put_files_container
+from localcloud.bootstrap import DEPLOYER, put_files_container
 from localcloud.certificates import Authority
 from localcloud.child import HostChild, HostCommand
 from localcloud.containers import ImageMapError
@@ -26,7 +26,7 @@ from localcloud.environment import app_settings, storage_settings
 from localcloud.errors import CloudError
 from localcloud.files import short
 from localcloud.ports import insist, is_free, listen, number, usual_or_free
-from localcloud.settings import APP_IDENTITY, HOST_PORT, STORAGE_PORT, SUBSCRIPTION, CloudSettings
+from localcloud.settings import APP_IDENTITY, HOST_PORT, STORAGE_PORT, SUBSCRIPTION, TENANT, CloudSettings
 from localcloud.statefile import StateFile, data_folder, only_one_in
 from localcloud.workflows import WorkflowApi, WorkflowFolder
 
@@ -170,6 +170,9 @@ class Cloud:
                 "vaults": azure.vault_url,
                 "ca": str(authority.ca),
                 "identity": azure.identity_url,
+                "login": azure.login_url,
+                "tenant": TENANT,
+                "deployer": {"client_id": DEPLOYER.client_id, "secret": azure.deployer_secret},
                 "storage": {"blob": self.azurite.blob_url, "queue": self.azurite.queue_url, "table": self.azurite.table_url},
                 "pid": os.getpid(),
                 "subscription": SUBSCRIPTION,

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 from jwt.types import Options
 
 # Azurite's --oauth basic accepts only issuers of this form, and Azure's own tokens for managed identities (version 1.0) have it.
 ISSUER = "https://sts.windows.net/{tenant}/"
 
 LIFETIME = 24 * 3600  # a managed identity's token lives for a day
+APPLICATION_LIFETIME = 3600  # of an application's token that Entra ID gives for a secret or an assertion
+KEY_ID = "localcloud"
 START_IN_PAST = 300  # seconds by which `nbf` lies before the signing, as Entra ID has it
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A managed identity. The three ids are GUIDs except `resource_id`, which is an ARM path."""
+    """A managed identity or, without a `resource_id`, an application. The other two ids are GUIDs, `resource_id` is an ARM path."""
 
     name: str
     resource_id: str
@@ -28,7 +31,7 @@ class Identity:
 
     def is_called(self, word: str) -> bool:
         """Whether `word` is one of its ids, whatever the case."""
-        return word.lower() in {self.resource_id.lower(), self.client_id.lower(), self.principal_id.lower()}
+        return bool(word) and word.lower() in {self.resource_id.lower(), self.client_id.lower(), self.principal_id.lower()}
 
 
 class TokenSigner:
@@ -40,11 +43,26 @@ class TokenSigner:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._public = self._key.public_key()
 
-    def sign(self, audience: str, identity: Identity) -> str:
-        """A token for `audience`, in the words in which the client asked for it."""
-        return jwt.encode(self._claims(audience, identity), self._key, algorithm="RS256", headers={"kid": "localcloud"})
+    def now(self) -> float:
+        """Seconds since the epoch, by this signer's clock."""
+        return self._clock()
 
-    def _claims(self, audience: str, identity: Identity) -> dict[str, Any]:
+    def sign(self, audience: str, identity: Identity, lifetime: int = LIFETIME, proof: str = "2") -> str:
+        """A token for `audience`, in the words in which the client asked for it.
+
+        `proof` is how the caller proved who it is (`appidacr`): "1" by a secret, "2" by a key or as a managed identity.
+        """
+        return self.sign_claims(self._claims(audience, identity, lifetime, proof))
+
+    def sign_claims(self, claims: Mapping[str, Any]) -> str:
+        """A token with these claims and no others."""
+        return jwt.encode(dict(claims), self._key, algorithm="RS256", headers={"kid": KEY_ID})
+
+    def public_key(self) -> dict[str, Any]:
+        """The key that verifies, as a JSON Web Key."""
+        return {**RSAAlgorithm.to_jwk(self._public, as_dict=True), "use": "sig", "kid": KEY_ID, "x5t": KEY_ID}
+
+    def _claims(self, audience: str, identity: Identity, lifetime: int, proof: str) -> dict[str, Any]:
         now = int(self._clock())
         issuer = ISSUER.format(tenant=self.tenant)
         return {
@@ -52,16 +70,16 @@ class TokenSigner:
             "iss": issuer,
             "iat": now - START_IN_PAST,
             "nbf": now - START_IN_PAST,
-            "exp": now + LIFETIME,
+            "exp": now + lifetime,
             "appid": identity.client_id,
-            "appidacr": "2",
+            "appidacr": proof,
             "idp": issuer,
             "idtyp": "app",
             "oid": identity.principal_id,
             "sub": identity.principal_id,
             "tid": self.tenant,
             "ver": "1.0",
-            "xms_mirid": identity.resource_id,
+            **({"xms_mirid": identity.resource_id} if identity.resource_id else {}),
         }
 
     def verify(self, token: str, audience: str) -> dict[str, Any]:
@@ -69,13 +87,18 @@ class TokenSigner:
 
         Raises ValueError with the reason of a bad one.
         """
-        # Times and audience are checked below: pyjwt knows no clock but the machine's.
-        options: Options = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
         try:
-            claims: dict[str, Any] = jwt.decode(token, self._public, algorithms=["RS256"], options=options)
+            claims = self.read(token)
         except jwt.InvalidTokenError as error:
             raise ValueError(f"The access token is invalid: {error}") from error
         self._check(claims, audience)
+        return claims
+
+    def read(self, token: str) -> dict[str, Any]:
+        """The claims of what this key has signed, whatever they say. Raises jwt.InvalidTokenError for anything else."""
+        # Whoever asks checks times and audience: pyjwt knows no clock but the machine's.
+        options: Options = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        claims: dict[str, Any] = jwt.decode(token, self._public, algorithms=["RS256"], options=options)
         return claims
 
     def _check(self, claims: dict[str, Any], audience: str) -> None:

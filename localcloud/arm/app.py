@@ -16,6 +16,7 @@ from starlette.routing import Route
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.errors import ArmError, invalid_content
 from localcloud.arm.gate import Verify, authenticate
+from localcloud.arm.metadata import metadata_route
 from localcloud.arm.side_door import side_door
 from localcloud.arm.state import ArmState
 
@@ -23,10 +24,14 @@ BODY_LIMIT = 4 * 1024 * 1024  # bytes; ARM's limit for a request
 METHODS = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
 
 
-def create_app(state: ArmState, verify: Callable[[str, str], dict[str, Any]]) -> Starlette:
-    """ARM over `state`. `verify(token, audience)` gives the claims of a good bearer token and raises ValueError for a bad one."""
+def create_app(state: ArmState, verify: Callable[[str, str], dict[str, Any]], login: str = "") -> Starlette:
+    """ARM over `state`. `verify(token, audience)` gives the claims of a good bearer token and raises ValueError for a bad one.
+
+    `login` is the address of the login endpoint, which clients are told that ask ARM for it.
+    """
     # The side door stands first: ARM's own route takes every path.
-    return Starlette(routes=[*side_door(state), Route("/{path:path}", _front(state, verify), methods=METHODS)])
+    first = [*side_door(state), metadata_route(login, state.settings.tenant)]
+    return Starlette(routes=[*first, Route("/{path:path}", _front(state, verify), methods=METHODS)])
 
 
 def _front(state: ArmState, verify: Verify) -> Callable[[Request], Awaitable[Response]]:

@@ -19,7 +19,7 @@ from localcloud.arm.ids import guid
 from localcloud.arm.journal import Journal
 from localcloud.arm.limits import Throttle
 from localcloud.arm.managedidentity import ManagedIdentity
-from localcloud.arm.resources import ResourceGroups, TemplateSpecs
+from localcloud.arm.resources import ResourceGroups, Subscriptions, TemplateSpecs
 from localcloud.arm.results import OperationResults
 from localcloud.arm.routing import Router
 from localcloud.arm.settings import ArmSettings
@@ -44,13 +44,23 @@ class ArmState:
         self.faults = Faults()
         self.throttle = Throttle(settings.subscription, settings.limits)
         self.results = OperationResults(self)
+        self.subscriptions = Subscriptions(self)
         self.groups = ResourceGroups(self)
         self.specs = TemplateSpecs(self)
         self.identities = ManagedIdentity(self)
         self.registries = ContainerRegistry(self)
         self.containers = ContainerInstance(self)
         self.deployments = Deployments(self)
-        providers = (self.results, self.groups, self.specs, self.identities, self.registries, self.containers, self.deployments)
+        providers = (
+            self.results,
+            self.subscriptions,
+            self.groups,
+            self.specs,
+            self.identities,
+            self.registries,
+            self.containers,
+            self.deployments,
+        )
         self.router = Router(route for provider in providers for route in provider.routes())
 
     def answer(self, call: Call) -> tuple[Reply, float]:
