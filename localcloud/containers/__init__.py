@@ -2,7 +2,7 @@
 
 from localcloud.containers.images import Image, ImageMap, ImageMapError
 from localcloud.containers.processes import ProcessRuntime
-from localcloud.containers.runtime import Container, Launch, Login, Mount, Problem, Pull, Runtime, Volume
+from localcloud.containers.runtime import Container, Launch, Login, Mount, Problem, Pull, Runtime, Terminal, Volume
 
 __all__ = [
     "Container",
@@ -16,5 +16,6 @@ __all__ = [
     "ProcessRuntime",
     "Pull",
     "Runtime",
+    "Terminal",
     "Volume",
 ]

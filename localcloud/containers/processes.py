@@ -15,13 +15,14 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from localcloud.containers import init
 from localcloud.containers.images import ImageMap
 from localcloud.containers.runtime import Ended, Launch, Problem, Pull
+from localcloud.containers.terminals import ProcessTerminal
 from localcloud.containers.volumes import Volumes, folders_of, link, translate
 
 KEPT_LOG = 4 * 1024 * 1024  # bytes of a log that are readable: ACI's limit for a running container
@@ -30,6 +31,8 @@ CLOSE_WITHIN = 5.0  # seconds
 
 class ProcessRuntime:
     """Runs images by the commands of an image map, below `root`."""
+
+    executes = True
 
     def __init__(self, images: ImageMap, root: Path, platform_env: Mapping[str, str], shares: Path | None = None) -> None:
         self._images = images
@@ -102,8 +105,12 @@ class ProcessRuntime:
 class ContainerProcess:
     """One process tree, held by `init`."""
 
+    address = "127.0.0.1"  # a process listens on this machine
+
     def __init__(self, command: tuple[str, ...], env: Mapping[str, str], folder: Path) -> None:
         self._folder = folder
+        self._env = dict(env)
+        self._terminals: list[ProcessTerminal] = []
         self._log = folder / "log"
         self._stopped = False
         starter = [sys.executable, "-I", "-S", init.__file__, str(folder / "work"), str(self._log), *command]
@@ -116,6 +123,8 @@ class ContainerProcess:
         def wait() -> None:
             code = self._process.wait()
             self._cut()
+            for terminal in self._terminals:
+                terminal.kill()
             gone(self)
             if self._stopped:
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -144,6 +153,15 @@ class ContainerProcess:
         timer = threading.Timer(grace, self._cut)
         timer.daemon = True
         timer.start()
+
+    def execute(self, command: Sequence[str], rows: int, cols: int) -> ProcessTerminal:
+        if self._process.poll() is not None:
+            raise ProcessLookupError("the container has ended")
+        terminal = ProcessTerminal(command, self._env, self._folder / "work", rows, cols)
+        self._terminals = [*(one for one in self._terminals if one.runs), terminal]
+        if self._process.poll() is not None:  # just now, and it may have been overlooked when all others were killed
+            terminal.kill()
+        return terminal
 
     def kill(self) -> None:
         """At once, with all its children."""

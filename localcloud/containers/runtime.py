@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -77,8 +77,25 @@ class Ended(Protocol):
 OOM_KILLED = "OOMKilled"
 
 
+class Terminal(Protocol):
+    """A further command in a container, at a terminal of its own."""
+
+    def read(self) -> bytes:
+        """What it has written since; waits until there is some. Nothing at all once it has ended."""
+
+    def write(self, data: bytes) -> None:
+        """Type this; nothing happens when it has ended."""
+
+    def close(self) -> int:
+        """Its exit code; what still runs of it is killed first. `read` then returns."""
+
+
 class Container(Protocol):
     """A container that has been started."""
+
+    @property
+    def address(self) -> str:
+        """Where this machine reaches its ports; "" where it does not."""
 
     def log(self) -> bytes:
         """Standard output and error so far; each line begins with a stamp (see `logs`)."""
@@ -86,8 +103,15 @@ class Container(Protocol):
     def stop(self, grace: float) -> None:
         """Ask it to end and, after `grace` real seconds, make it; returns at once. Its files and log are removed."""
 
+    def execute(self, command: Sequence[str], rows: int, cols: int) -> Terminal:
+        """Run a command among its files and with its environment. It ends with the container. Raises OSError when it cannot start."""
+
 
 class Runtime(Protocol):
+    @property
+    def executes(self) -> bool:
+        """Whether its containers have `execute` and an `address`: without, nobody can look into them, and probes cannot be kept."""
+
     def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
         """Fetch an image. `found` gets its digest when that is known, `done` the outcome; on any thread, or before this returns."""
 

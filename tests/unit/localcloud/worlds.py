@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,17 +20,42 @@ STAMP = b"2026-01-01T00:00:00.000000000Z "
 
 
 @dataclass
+class FakeTerminal:
+    """Says what it is and ends."""
+
+    command: tuple[str, ...]
+    rows: int
+    cols: int
+    said: bool = False
+    typed: bytes = b""
+
+    def read(self) -> bytes:
+        said, self.said = self.said, True
+        return b"" if said else b"%s at %d x %d" % (" ".join(self.command).encode(), self.cols, self.rows)
+
+    def write(self, data: bytes) -> None:
+        self.typed += data
+
+    def close(self) -> int:
+        return 0
+
+
+@dataclass
 class FakeContainer:
     launch: Launch
     ended: Ended
     lines: list[bytes] = field(default_factory=list)
     stopped: bool = False
+    address: str = "127.0.0.1"
 
     def log(self) -> bytes:
         return b"".join(STAMP + line + b"\n" for line in self.lines)
 
     def stop(self, grace: float) -> None:
         self.stopped = True
+
+    def execute(self, command: Sequence[str], rows: int, cols: int) -> FakeTerminal:
+        return FakeTerminal(tuple(command), rows, cols)
 
 
 @dataclass
@@ -40,6 +65,7 @@ class FakeRuntime:
     started: list[FakeContainer] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     pulled: list[Pull] = field(default_factory=list)
+    executes: bool = True
 
     def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
         self.pulled.append(order)
