@@ -71,7 +71,7 @@ class Azure:
         self._serve_login()
         self._serve_arm(state)
         app, container = self._bootstrap()
-        self.identities = {identity.name: identity for identity in (app, container)}
+        self.identities = {identity.name: identity for identity in (app, container, DEPLOYER)}
         self._serve_vaults(app, container)
         tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities)
         self._stack.enter_context(ThreadedServer(tokens, listening))
@@ -140,6 +140,7 @@ class Azure:
             identities = deployer.put_identities()
             deployer.put_registry()
             deployer.put_template_spec(self.settings.template)
+            deployer.put_roles(*identities)
         finally:
             deployer.close()
         return identities

@@ -1,9 +1,10 @@
-"""What Azure holds before the app is deployed: resource groups, identities, the template spec. Put there through ARM's own API."""
+"""What Azure holds before the app is deployed: resource groups, identities, the template spec, roles. Put there through ARM's own API."""
 
 from __future__ import annotations
 
 import json
 import ssl
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,11 +23,31 @@ from localcloud.settings import (
     group_id,
     identity_id,
     registry_id,
+    role_id,
+    subscription_id,
     template_spec_id,
 )
 from localcloud.tokens import Identity, TokenSigner
 
+AUTHORIZATION_VERSION = "2022-04-01"
 ARM_AUDIENCE = "https://management.azure.com"
+
+USAGES_ROLE = "6c6f6164-6d65-4001-8000-000000000001"
+CREDENTIALS_ROLE = "6c6f6164-6d65-4001-8000-000000000002"
+CUSTOM_ROLES = {
+    USAGES_ROLE: ("loadme container usages reader", ["Microsoft.ContainerInstance/locations/usages/read"]),
+    CREDENTIALS_ROLE: (
+        "loadme registry credentials reader",
+        ["Microsoft.ContainerRegistry/registries/read", "Microsoft.ContainerRegistry/registries/listCredentials/action"],
+    ),
+}
+"""What the app needs and no built-in role gives without giving far more."""
+
+ACI_CONTRIBUTOR = "5d977122-f97e-4b4d-a52f-6b43003ddb4d"
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+IDENTITY_OPERATOR = "f1a07417-d97a-45cb-824c-7a7467783830"
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+
 DEPLOYER = Identity("deployer", "", "33333333-3333-4333-8333-333333333333", "44444444-4444-4444-8444-444444444444")
 
 
@@ -58,7 +79,7 @@ class Deployer:
     def put_groups(self) -> None:
         """The two resource groups: what manages, and the containers."""
         for group in (MANAGEMENT_GROUP, CONTAINER_GROUP):
-            self._put(group_id(group), "2021-04-01", {"location": LOCATION})
+            self.put(group_id(group), "2021-04-01", {"location": LOCATION})
 
     def put_identities(self) -> tuple[Identity, Identity]:
         """The app's identity and the containers'."""
@@ -66,7 +87,7 @@ class Deployer:
 
     def put_registry(self) -> None:
         """A registry with an admin account, for template specs that pull with a password."""
-        self._put(registry_id(), "2023-07-01", {"location": LOCATION, "properties": {"adminUserEnabled": True}})
+        self.put(registry_id(), "2023-07-01", {"location": LOCATION, "properties": {"adminUserEnabled": True}})
 
     def put_template_spec(self, template: Path) -> None:
         """The template spec with its one version; raises CloudError when the file is missing or ARM refuses it."""
@@ -76,14 +97,34 @@ class Deployer:
             reason = error.strerror if isinstance(error, OSError) else error
             raise CloudError(f"the template {template} cannot be read: {reason} (--app says where function_app.py is)") from None
         version = template_spec_id()
-        self._put(version.rpartition("/versions/")[0], "2022-02-01", {"location": LOCATION, "properties": {}})
-        self._put(version, "2022-02-01", {"location": LOCATION, "properties": {"mainTemplate": content}})
+        self.put(version.rpartition("/versions/")[0], "2022-02-01", {"location": LOCATION, "properties": {}})
+        self.put(version, "2022-02-01", {"location": LOCATION, "properties": {"mainTemplate": content}})
+
+    def put_roles(self, app: Identity, container: Identity) -> None:
+        """The roles that README.md names for the two identities, and no others: what the app may not do on Azure it may not do here."""
+        for role, (name, actions) in CUSTOM_ROLES.items():
+            permissions = [{"actions": actions, "notActions": []}]
+            properties = {"roleName": name, "permissions": permissions, "assignableScopes": [subscription_id()]}
+            self.put(role_id(role), AUTHORIZATION_VERSION, {"properties": properties})
+        self.assign(app, ACI_CONTRIBUTOR, group_id(CONTAINER_GROUP))
+        self.assign(app, READER, template_spec_id().rpartition("/versions/")[0])
+        self.assign(app, USAGES_ROLE, subscription_id())
+        self.assign(app, CREDENTIALS_ROLE, registry_id())
+        self.assign(app, IDENTITY_OPERATOR, identity_id(CONTAINER_IDENTITY))
+        self.assign(container, ACR_PULL, registry_id())
+
+    def assign(self, identity: Identity, role: str, scope: str) -> None:
+        """Give an identity a role, by its GUID, on a scope."""
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}:{role}:{identity.principal_id}")
+        properties = {"roleDefinitionId": role_id(role), "principalId": identity.principal_id, "principalType": "ServicePrincipal"}
+        self.put(f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}", AUTHORIZATION_VERSION, {"properties": properties})
 
     def _put_identity(self, name: str) -> Identity:
-        found = self._put(identity_id(name), "2023-01-31", {"location": LOCATION})["properties"]
+        found = self.put(identity_id(name), "2023-01-31", {"location": LOCATION})["properties"]
         return Identity(name, identity_id(name), found["clientId"], found["principalId"])
 
-    def _put(self, path: str, api_version: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def put(self, path: str, api_version: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Create or replace a resource; raises CloudError when ARM refuses it."""
         answer = self._client.put(path, params={"api-version": api_version}, json=body)
         if answer.is_error:
             raise CloudError(f"ARM refused {path}: {' '.join(answer.text.split())}")

@@ -88,9 +88,19 @@ class CloudSettings:
         return self.workflow_folder / "images.yaml"
 
 
+def subscription_id() -> str:
+    """The ARM id of the subscription."""
+    return f"/subscriptions/{SUBSCRIPTION}"
+
+
+def role_id(role: str) -> str:
+    """The ARM id of a role definition, of which `role` is the GUID."""
+    return f"{subscription_id()}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+
+
 def group_id(group: str) -> str:
     """The ARM id of a resource group."""
-    return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}"
+    return f"{subscription_id()}/resourceGroups/{group}"
 
 
 def identity_id(name: str) -> str:

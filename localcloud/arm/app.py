@@ -39,7 +39,9 @@ def _front(state: ArmState, verify: Verify) -> Callable[[Request], Awaitable[Res
         correlation = request.headers.get("x-ms-correlation-request-id") or str(uuid.uuid4())
         delay = 0.0
         try:
-            actor = authenticate(request.headers.get("authorization"), verify, state.settings.tenant)
+            claims = authenticate(request.headers.get("authorization"), verify, state.settings.tenant)
+            actor = str(claims["oid"])
+            state.authorization.meet(actor, str(claims.get("upn") or claims.get("appid") or actor))
             call = await _call(request, actor, correlation)
         except ArmError as error:
             reply = Reply(status=error.status, body=error.body(), headers=error.headers)

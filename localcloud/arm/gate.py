@@ -14,8 +14,8 @@ Verify = Callable[[str, str], dict[str, Any]]
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview|-alpha|-beta|-privatepreview)?", re.IGNORECASE)
 
 
-def authenticate(header: str | None, verify: Verify, tenant: str) -> str:
-    """The caller's object id. Raises 401 with a challenge."""
+def authenticate(header: str | None, verify: Verify, tenant: str) -> dict[str, Any]:
+    """The claims of the caller's token, with an object id. Raises 401 with a challenge."""
     if not header:
         raise _refused("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.", tenant)
     scheme, _, token = header.partition(" ")
@@ -26,9 +26,13 @@ def authenticate(header: str | None, verify: Verify, tenant: str) -> str:
     reasons = []
     for audience in AUDIENCES:
         try:
-            return str(verify(token.strip(), audience).get("oid", ""))
+            claims = verify(token.strip(), audience)
         except ValueError as error:
             reasons.append(str(error))
+            continue
+        if not claims.get("oid"):
+            raise _refused("InvalidAuthenticationToken", "The access token has no object id.", tenant)
+        return claims
     raise _refused("InvalidAuthenticationToken", reasons[0], tenant)
 
 

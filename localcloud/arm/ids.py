@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def group_id(subscription: str, group: str) -> str:
@@ -53,3 +57,44 @@ def guid(source: random.Random) -> str:
 def stable_guid(name: str) -> str:
     """The same for the same name, whatever its case, after every start."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, name.lower()))
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a path names. `scope` stands before the last provider; a path without a provider is one of Microsoft.Resources."""
+
+    path: str
+    scope: str
+    namespace: str
+    types: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """`Microsoft.ContainerInstance/containerGroups/containers`."""
+        return "/".join([self.namespace, *self.types])
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it ends with a type and not with a name."""
+        return len(self.types) > len(self.names)
+
+    @property
+    def parent(self) -> str:
+        """The path without its last word; for all the resources of a type, the scope that they are in."""
+        return self.scope if self.scope != self.path and not self.names else self.path.rpartition("/")[0]
+
+
+def read_target(path: str) -> Target:
+    """The parts of a path, whatever their case."""
+    path = path.rstrip("/")
+    at = path.lower().rfind("/providers/")
+    if at < 0:
+        words = path.split("/")[1:]
+        return Target(path, path, "Microsoft.Resources", tuple(words[0::2]), tuple(words[1::2]))
+    namespace, *words = path[at + len("/providers/") :].split("/")
+    return Target(path, path[:at], namespace, tuple(words[0::2]), tuple(words[1::2]))
+
+
+def is_guid(text: str) -> bool:
+    return _GUID.fullmatch(text) is not None

@@ -15,15 +15,21 @@ GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
 
 @dataclass(frozen=True)
 class Route:
-    """`resource` marks what ACI counts as a resource request: `create` or `delete`."""
+    """`resource` marks what ACI counts as a resource request: `create` or `delete`.
+
+    `{name}` in the template is one word of the path, `{*name}` any number of them. `action` is what the caller must be allowed to do, where
+    it does not follow from method and path; an empty one lets everybody in.
+    """
 
     method: str
     template: str
     handler: Handler
     resource: str = ""
+    action: str | None = None
 
     def pattern(self) -> re.Pattern[str]:
         literal = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template.replace(".", r"\."))
+        literal = re.sub(r"\{\*(\w+)\}", r"(?P<\1>.*)", literal)
         return re.compile(literal + "/?", re.IGNORECASE)
 
 

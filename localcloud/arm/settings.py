@@ -51,12 +51,19 @@ LOCATIONS = (
 )  # fmt: skip
 
 
+DEPLOYER_PRINCIPAL = "44444444-4444-4444-8444-444444444444"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArmSettings:
-    """`seed` makes the unpleasant coincidences repeat: the same calls in the same order meet the same ones."""
+    """`seed` makes the unpleasant coincidences repeat: the same calls in the same order meet the same ones.
+
+    `owners` are the object ids of principals that are Owners of the subscription from the start.
+    """
 
     subscription: str = "11111111-1111-4111-8111-111111111111"
     tenant: str = "22222222-2222-4222-8222-222222222222"
+    owners: tuple[str, ...] = (DEPLOYER_PRINCIPAL,)
     seed: int = 0
     hidden_probability: float = 0.2  # of a 404 for a container group that has just been PUT
     restart_probability: float = 0.05  # of a restart after a non-zero exit under restartPolicy Never

@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Sequence
 
+from localcloud.arm.authorization import Authorization
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.coincidences import Coincidences
 from localcloud.arm.containerinstance import ContainerInstance
@@ -43,6 +44,7 @@ class ArmState:
         self.journal = Journal()
         self.faults = Faults()
         self.throttle = Throttle(settings.subscription, settings.limits)
+        self.authorization = Authorization(self)
         self.results = OperationResults(self)
         self.subscriptions = Subscriptions(self)
         self.groups = ResourceGroups(self)
@@ -60,6 +62,7 @@ class ArmState:
             self.registries,
             self.containers,
             self.deployments,
+            self.authorization,
         )
         self.router = Router(route for provider in providers for route in provider.routes())
 
@@ -91,6 +94,7 @@ class ArmState:
         # What a deployment does counts for the provider, not for the subscription of its caller.
         if call.by == "client":
             headers.update(self.throttle.subscription(call, now))
+        self.authorization.check_call(call, route.action)
         if route.resource:
             headers.update(self.throttle.resource(route.resource, self.containers.location(call, **parameters), now))
         return route.handler(call, **parameters)
@@ -105,3 +109,14 @@ class ArmState:
         """A user-assigned identity that has been created."""
         with self.lock:
             return self.identities.find(resource_id)
+
+    def principals(self) -> Sequence[str]:
+        """The object ids of all identities that have been created."""
+        return self.identities.principals()
+
+    def scope(self, path: str) -> str:
+        """A scope as a path names it, for what is attached to it. Raises 404 when it is in no resource group that there is."""
+        words = path.rstrip("/").split("/")
+        if len(words) > 4 and words[3].lower() == "resourcegroups":
+            self.groups.need(words[4])
+        return path.rstrip("/") or "/"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from localcloud.bootstrap import READER, Deployer
 from localcloud.cloud import Cloud
-from localcloud.settings import LOCATION, MANAGEMENT_GROUP, group_id, registry_id
+from localcloud.settings import APP_IDENTITY, LOCATION, MANAGEMENT_GROUP, group_id, registry_id
 from tests.e2e.conftest import cloud_settings
 from tests.e2e.test_runs import Api
 from tests.waiting import wait_for
@@ -22,16 +21,15 @@ FOLDER = Path(__file__).parent / "original"
 
 
 def put_template_spec(cloud: Cloud) -> None:
-    """The original's template spec, in its version 1.0."""
-    token = cloud.credential().get_token("https://management.azure.com/.default").token
-    spec = f"{cloud.arm_url}{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.Resources/templateSpecs/original"
+    """The original's template spec, in its version 1.0, which the app may read."""
+    azure = cloud.azure
     template = json.loads((FOLDER / "template.json").read_text())
-    verify = ssl.create_default_context(cafile=cloud.environment["LOADME_CA_FILE"])
-    with httpx.Client(headers={"authorization": f"Bearer {token}"}, verify=verify, trust_env=False) as client:
-        for address, properties in ((spec, {}), (f"{spec}/versions/1.0", {"mainTemplate": template})):
-            body = {"location": LOCATION, "properties": properties}
-            answer = client.put(address, params={"api-version": "2022-02-01"}, json=body)
-            assert answer.is_success, answer.text
+    spec = f"{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.Resources/templateSpecs/original"
+    deployer = Deployer(azure.arm_url, Path(cloud.environment["LOADME_CA_FILE"]), azure.signer)
+    for address, properties in ((spec, {}), (f"{spec}/versions/1.0", {"mainTemplate": template})):
+        deployer.put(address, "2022-02-01", {"location": LOCATION, "properties": properties})
+    deployer.assign(azure.identities[APP_IDENTITY], READER, spec)
+    deployer.close()
 
 
 def parameters_of(api: Api, attempt: str) -> dict[str, Any] | None:

@@ -63,7 +63,7 @@ class ContainerInstance:
         self.check_location(call.object())
         wanted = read_group(key, name, call.object())
         wanted.eviction, wanted.comes_back = call.eviction, call.comes_back
-        self._check_identities(wanted)
+        self._check_links(call, wanted)
         known = self._groups.get(key.lower())
         if known is not None:
             self._check_update(known, wanted)
@@ -192,10 +192,15 @@ class ContainerInstance:
         own = {"principalId": stable_guid(group.id), "tenantId": self._state.settings.tenant} if system else {}
         return {**({"userAssignedIdentities": users} if users else {}), **own, "type": group.identity["type"]}
 
-    def _check_identities(self, wanted: ContainerGroup) -> None:
+    def _check_links(self, call: Call, wanted: ContainerGroup) -> None:
+        """What the group uses must be there, and its creator allowed to use it."""
+        authorization = self._state.authorization
         for key in (wanted.identity or {}).get("userAssignedIdentities") or {}:
+            authorization.check_link(call, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action", key)
             if self._state.identities.find(key) is None:
                 raise resource_not_found("Microsoft.ManagedIdentity/userAssignedIdentities", key.rpartition("/")[2], _group_of(key))
+        for subnet in wanted.subnets:
+            authorization.check_link(call, "Microsoft.Network/virtualNetworks/subnets/join/action", subnet["id"])
 
     def _check_update(self, known: ContainerGroup, wanted: ContainerGroup) -> None:
         """A group that has ended is run anew; a live one can only be changed in part."""

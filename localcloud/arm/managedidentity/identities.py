@@ -32,6 +32,10 @@ class ManagedIdentity:
         properties = found["properties"]
         return Identity(found["name"], found["id"], properties["clientId"], properties["principalId"])
 
+    def principals(self) -> list[str]:
+        """The object ids of them all."""
+        return [str(one["properties"]["principalId"]) for one in self._identities.values()]
+
     def put(self, call: Call, group: str, name: str) -> Reply:
         body = call.object()
         if not body.get("location"):
