@@ -27,7 +27,7 @@ class OperationResults:
         self._looks: dict[str, Look] = {}
 
     def routes(self) -> list[Route]:
-        return [Route("GET", "/subscriptions/{subscription}/operationresults/{job}", self.get)]
+        return [Route("GET", "/subscriptions/{subscription}/operationresults/{job}", self.get, action="")]
 
     def begin(self, call: Call, kind: str, look: Look) -> Reply:
         """The 202 that answers the call. `kind` is the job's: `DeploymentDeletionJob`."""

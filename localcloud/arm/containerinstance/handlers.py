@@ -43,7 +43,8 @@ class ContainerInstance:
             Route("GET", f"{GROUP}/providers/{KIND}", self.list_group),
             Route("GET", f"/subscriptions/{{subscription}}/providers/{KIND}", self.list_all),
             Route("GET", f"{one}/containers/{{container}}/logs", self.logs),
-            Route("GET", f"{location}/operations/{{operation}}", self.operation),
+            # Whoever was given its address may look: a role on the resource group does not reach to the region.
+            Route("GET", f"{location}/operations/{{operation}}", self.operation, action=""),
             Route("GET", f"{location}/usages", self.usages),
         ]
 

@@ -15,26 +15,29 @@ DOMAIN = "localcloud.onmicrosoft.com"
 
 
 class Subscriptions:
-    """Everybody with a good token sees them: on Azure only who has a role on something in it."""
+    """Who has a role on anything in the subscription sees it; its tenant everybody."""
 
     def __init__(self, state: ArmState) -> None:
         self._state = state
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/subscriptions", self.list),
-            Route("GET", "/subscriptions/{subscription}", self.get),
-            Route("GET", "/subscriptions/{subscription}/locations", self.locations),
-            Route("GET", "/tenants", self.tenants),
+            Route("GET", "/subscriptions", self.list, action=""),
+            Route("GET", "/subscriptions/{subscription}", self.get, action=""),
+            Route("GET", "/subscriptions/{subscription}/locations", self.locations, action=""),
+            Route("GET", "/tenants", self.tenants, action=""),
         ]
 
     def list(self, call: Call) -> Reply:
-        return Reply(body={"value": [self._view(call)], "count": {"type": "Total", "value": 1}})
+        shown = [self._view(call)] if self._state.authorization.sees_any(call.actor, self._scope) else []
+        return Reply(body={"value": shown, "count": {"type": "Total", "value": len(shown)}})
 
     def get(self, call: Call) -> Reply:
+        self._check(call)
         return Reply(body=self._view(call))
 
-    def locations(self, _call: Call) -> Reply:
+    def locations(self, call: Call) -> Reply:
+        self._check(call)
         return Reply(body={"value": [self._location(name) for name in self._state.settings.locations]})
 
     def tenants(self, _call: Call) -> Reply:
@@ -48,6 +51,15 @@ class Subscriptions:
             "tenantCategory": "Home",
         }
         return Reply(body={"value": [{"id": f"/tenants/{tenant}", "tenantId": tenant, **described}]})
+
+    @property
+    def _scope(self) -> str:
+        return f"/subscriptions/{self._state.settings.subscription}"
+
+    def _check(self, call: Call) -> None:
+        """A role on any resource group in it is enough."""
+        if not self._state.authorization.sees_any(call.actor, self._scope):
+            self._state.authorization.check_call(call, None)
 
     def _view(self, call: Call) -> dict[str, Any]:
         settings = self._state.settings

@@ -281,3 +281,19 @@ def test_data_needs_a_data_action(world: World) -> None:
     assign(world, "Key Vault Secrets User", vault)
     assert world.state.authorization.allows(APP, read, vault, data=True)
     assert not world.state.authorization.allows(APP, "Microsoft.KeyVault/vaults/secrets/setSecret/action", vault, data=True)
+
+
+def test_the_subscription_is_shown_to_whoever_has_a_role_in_it(world: World) -> None:
+    assert act(world, "GET", "/subscriptions", version="2022-12-01").body["value"] == []
+    assert act(world, "GET", SUB, version="2022-12-01").status == 403
+
+    assign(world, "Reader", RG)
+    assert [one["id"] for one in act(world, "GET", "/subscriptions", version="2022-12-01").body["value"]] == [SUB]
+    assert act(world, "GET", SUB, version="2022-12-01").status == 200
+
+
+def test_an_operation_is_looked_at_without_a_role_where_it_is(world: World) -> None:
+    assign(world, "Azure Container Instances Contributor Role", RG)
+    url = act(world, "PUT", f"{GROUPS}/g", group_body()).headers["Azure-AsyncOperation"]
+
+    assert act(world, "GET", url.partition("azure.com")[2].partition("?")[0]).status == 200
