@@ -20,7 +20,7 @@ class Front:
     """`send` makes one request; `sent` answers a recorded one."""
 
     def __init__(self) -> None:
-        self.world = make_world(subscription=SUBSCRIPTION)
+        self.world = make_world(subscription=SUBSCRIPTION, owners=(ACTOR,))
         self.world.clock.advance(0.4567891)  # times with fractions, as they are on any day but the first
         self._app = create_app(self.world.state, lambda _token, _audience: {"oid": ACTOR})
 
