@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
-from localcloud.arm.expressions.builtins import BUILTINS
+from localcloud.arm.expressions.builtins import BUILTINS, MISPLACED, UNSUPPORTED
 from localcloud.arm.expressions.catalog import Function
 from localcloud.arm.expressions.evaluation import Evaluation
 from localcloud.arm.expressions.loops import MAX_COPIES, Loops
 from localcloud.arm.expressions.parser import Call, Literal, Node, parse
-from localcloud.arm.expressions.values import ExpressionError, find_key, is_of, text
+from localcloud.arm.expressions.values import ExpressionError, Unsupported, find_key, general_usage, is_of, text
 
 _parse = lru_cache(maxsize=1024)(parse)
 _NOTHING: Mapping[str, Any] = {}
@@ -50,6 +50,7 @@ class Evaluator:
 
     def _expression(self, source: str) -> Any:
         """Its errors do not show values if it has used a secret."""
+        self.evaluation.charge(1 + len(source) // 8)
         before, self.evaluation.secret = self.evaluation.secret, False
         try:
             return self.node(_parse(source), _NOTHING)
@@ -65,6 +66,13 @@ class Evaluator:
 
         A property that is null is left out, as ARM does in resources; in variables, parameters and outputs nulls are kept.
         """
+        outermost = self.evaluation.outermost
+        result = self._expand(value, keep_nulls)
+        if outermost:
+            self.evaluation.weigh(result)
+        return result
+
+    def _expand(self, value: Any, keep_nulls: bool) -> Any:
         if isinstance(value, str):
             return self.string(value)
         if not isinstance(value, list | dict):
@@ -73,7 +81,7 @@ class Evaluator:
         self.evaluation.enter()
         try:
             if isinstance(value, list):
-                return [self.expand(item, keep_nulls=keep_nulls) for item in value]
+                return [self._expand(item, keep_nulls) for item in value]
             return {key: item for key, item in self._pairs(value, keep_nulls) if keep_nulls or item is not None}
         finally:
             self.evaluation.leave()
@@ -85,11 +93,12 @@ class Evaluator:
                     name = str(self.string(loop["name"]))
                     yield name, self.unroll(name, loop["count"], loop["input"], keep_nulls=keep_nulls)
             else:
-                yield text(self.string(key)), self.expand(item, keep_nulls=keep_nulls)
+                yield text(self.string(key)), self._expand(item, keep_nulls)
 
     def unroll(self, name: str, count: Any, source: Any, *, keep_nulls: bool = False) -> list[Any]:
         """The values of a loop over properties, variables or outputs."""
         rounds = self.copies(count)
+        self.evaluation.charge(rounds)
         return [self.looping(name, index).expand(source, keep_nulls=keep_nulls) for index in range(rounds)]
 
     def copies(self, count: Any) -> int:
@@ -113,29 +122,66 @@ class Evaluator:
         try:
             if isinstance(node, Call):
                 return self._call(node, local)
-            return member(self.node(node.target, local), self.node(node.key, local))
+            return self.member(self.node(node.target, local), self.node(node.key, local))
         finally:
             self.evaluation.leave()
 
     def _call(self, call: Call, local: Mapping[str, Any]) -> Any:
-        function = self._find(call.name)
+        function, built_in = self._find(call.name)
         # Counted before anything is evaluated, as ARM does when it reads the template.
         function.check_count(len(call.arguments))
         if function.lazy:
             return function.body(self, call.arguments, local)
-        return function.apply([self.node(argument, local) for argument in call.arguments])
+        values = [self.node(argument, local) for argument in call.arguments]
+        # What the scope gives exists already; what is made here costs.
+        return self._apply(function, values) if built_in else function.apply(values)
 
-    def _find(self, name: str) -> Function:
-        function = self._functions.get(name.lower()) or BUILTINS.get(name.lower())
-        if function is None and name.lower().startswith("list"):
-            family = self._functions.get("list*")
-            function = family and family.named(name)
-        if function is None:
+    def _apply(self, function: Function, values: list[Any]) -> Any:
+        if function.walks:
+            self.evaluation.weigh(values)
+        else:
+            self.evaluation.touch(values)
+        result = function.apply(values)
+        self.evaluation.weigh(result)
+        return result
+
+    def _find(self, name: str) -> tuple[Function, bool]:
+        """The function, and whether it is one of the language's own."""
+        key = name.lower()
+        if function := self._functions.get(key):
+            return function, False
+        if function := BUILTINS.get(key):
+            return function, True
+        if key.startswith("list") and (family := self._functions.get("list*")):
+            self.evaluation.secret = True  # keys, mostly
+            return family.named(name), False
+        if key in MISPLACED or key.startswith("list"):
+            raise ExpressionError(f"The template function '{name}' is not expected at this location. {general_usage()}")
+        if key in UNSUPPORTED:
+            raise Unsupported(f"The template function '{name}'")
+        raise ExpressionError(f"The template function '{name}' is not valid. {general_usage()}")
+
+    def member(self, target: Any, key: Any) -> Any:
+        """`target.key` and `target[key]`: a property of an object whatever its case, or an item of an array."""
+        if isinstance(target, dict) and isinstance(key, str):
+            return target[self._property(target, key)]
+        if isinstance(target, list) and is_of(key, "int"):
+            if not 0 <= key < len(target):
+                raise ExpressionError("The language expression property array index '{}' is out of bounds.", key)
+            return target[key]
+        raise ExpressionError("The language expression property '{}' can't be evaluated.", text(key))
+
+    def _property(self, target: dict[str, Any], key: str) -> str:
+        if key not in target:
+            self.evaluation.touch([target])
+        name = find_key(target, key)
+        if name is None:
             raise ExpressionError(
-                f"The template function '{name}' is not valid. Please see https://aka.ms/arm-functions for usage details. "
-                "(If Azure has a function of this name: the local cloud does not know it.)"
+                "The language expression property '{}' doesn't exist, available properties are '{}'. " + general_usage(),
+                key,
+                ", ".join(target),
             )
-        return function
+        return name
 
 
 def _either(first: Mapping[str, Function], then: Mapping[str, Function]) -> Mapping[str, Function]:
@@ -150,25 +196,6 @@ def is_loop(value: Any) -> bool:
         and bool(value)
         and all(isinstance(item, dict) and {"name", "count", "input"} <= item.keys() for item in value)
     )
-
-
-def member(target: Any, key: Any) -> Any:
-    """`target.key` and `target[key]`: a property of an object whatever its case, or an item of an array."""
-    if isinstance(target, dict) and isinstance(key, str):
-        name = find_key(target, key)
-        if name is None:
-            raise ExpressionError(
-                "The language expression property '{}' doesn't exist, available properties are '{}'. "
-                "Please see https://aka.ms/arm-functions for usage details.",
-                key,
-                ", ".join(target),
-            )
-        return target[name]
-    if isinstance(target, list) and is_of(key, "int"):
-        if not 0 <= key < len(target):
-            raise ExpressionError("The language expression property array index '{}' is out of bounds.", key)
-        return target[key]
-    raise ExpressionError("The language expression property '{}' can't be evaluated.", key)
 
 
 def calls(value: Any, *names: str) -> Iterator[Call]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from localcloud.arm.expressions.values import compact
+from localcloud.arm.expressions.values import compact, utf8
 
 _MASK = 0xFFFFFFFF
 _GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
@@ -53,14 +53,14 @@ def murmur(data: bytes) -> int:
 
 def unique_string(*parts: str) -> str:
     """13 characters of a-z and 2-7."""
-    value = murmur("-".join(parts).encode())
+    value = murmur(utf8("-".join(parts)))
     return "".join(_ALPHABET[(value << 5 * at & 0xFFFFFFFFFFFFFFFF) >> 59] for at in range(13))
 
 
 def guid(*parts: str) -> str:
-    return str(uuid.uuid5(_GUIDS, "-".join(parts)))
+    return str(uuid.uuid5(_GUIDS, utf8("-".join(parts)).decode()))
 
 
 def template_hash(template: object) -> str:
     """The decimal `templateHash` of a template as it was sent inline."""
-    return str(murmur(compact(template).upper().encode()))
+    return str(murmur(utf8(compact(template).upper())))

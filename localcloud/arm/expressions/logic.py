@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.expressions.catalog import Catalog
-from localcloud.arm.expressions.values import ExpressionError, not_valid, same, wrong_type
+from localcloud.arm.expressions.values import ExpressionError, not_valid, same, type_name, wrong_type
 
 if TYPE_CHECKING:
     from localcloud.arm.expressions.evaluator import Evaluator
@@ -18,7 +18,7 @@ LOGIC.function("true")(lambda: True)
 LOGIC.function("false")(lambda: False)
 LOGIC.function("null")(lambda: None)
 LOGIC.function("not", "bool")(operator.not_)
-LOGIC.function("equals", "any", "any")(same)
+LOGIC.function("equals", "any", "any", walks=True)(same)
 
 
 def _condition(name: str, value: Any) -> bool:
@@ -50,19 +50,34 @@ def coalesce(evaluator: Evaluator, arguments: Sequence[Node], local: Mapping[str
 
 
 def _comparison(name: str, compare: Callable[[Any, Any], bool]) -> None:
-    @LOGIC.function(name, "int|string", "int|string")
+    @LOGIC.function(name, "int|string|float", "int|string|float")
     def compared(left: Any, right: Any) -> bool:
-        if type(left) is not type(right):
+        if isinstance(left, str) and isinstance(right, str):
+            return compare(_collated(left), _collated(right))
+        if isinstance(left, str) or isinstance(right, str):
+            # The words are those of Logic Apps, which share the language.
             raise ExpressionError(
-                f"The template language function '{name}' expects its parameters to be of the same type, integer or string."
+                f"The template language function '{name}' expects two parameters of matching types. The function was invoked with values "
+                f"of type '{type_name(left)}' and '{type_name(right)}' that do not match."
             )
         return compare(left, right)
+
+
+def _collated(value: str) -> tuple[str, str]:
+    """Documented: A is greater than a. As .NET sorts: by letters first, whatever their case, then lower case before upper."""
+    return value.lower(), value.swapcase()
 
 
 _comparison("less", operator.lt)
 _comparison("lessOrEquals", operator.le)
 _comparison("greater", operator.gt)
 _comparison("greaterOrEquals", operator.ge)
+
+
+@LOGIC.function("fail", "string")
+def fail(message: str) -> Any:
+    """Documented: the deployment fails with this message."""
+    raise ExpressionError("{}", message)
 
 
 @LOGIC.function("bool", "string|int|bool")

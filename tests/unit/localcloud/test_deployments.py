@@ -184,7 +184,7 @@ def test_parameters_are_literal_and_defaults_are_evaluated() -> None:
         ({"resources": [{"type": "Microsoft.Web/sites", "apiVersion": "1", "name": "x"}]}, "LocalCloudNotSupported", "Microsoft.Web/sites"),
         ({"resources": [group_resource(dependsOn=["nobody"])]}, "InvalidTemplate", "The resource 'nobody' is not defined"),
         ({"resources": [group_resource(dependsOn=["g"])]}, "InvalidTemplate", "Circular dependency"),
-        ({"resources": [group_resource(tags="[listKeys('a')]")]}, "InvalidTemplate", "the local cloud does not know it"),
+        ({"resources": [group_resource(tags="[listKeys('a')]")]}, "InvalidTemplate", "not expected at this location"),
         ({"functions": [{"namespace": "x"}]}, "LocalCloudNotSupported", "functions"),
         ({"colour": 1}, "InvalidTemplate", "'colour'"),
         ({"outputs": {"o": {"type": "int", "value": "x"}}}, "InvalidTemplate", "The type of the output 'o'"),
