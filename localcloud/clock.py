@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 _log = logging.getLogger(__name__)
+
+TINY = 1e-6  # seconds, against rounding
 
 
 class Handle(Protocol):
@@ -69,11 +71,23 @@ class ManualClock:
             timer.go_off()
         self._elapsed = end
 
+    def advance_to_next(self) -> float | None:
+        """Let the time to the next timer pass; the seconds that it took, or None without a timer."""
+        timers = [timer.due for timer in self._timers if not timer.cancelled]
+        if not timers:
+            return None
+        until = max(0.0, min(timers) - self._elapsed)
+        self.advance(until)
+        return until
+
 
 class ScaledClock:
-    """Shows the real time of day and shortens delays: `call_later(10, ...)` goes off after 10 x `scale` real seconds.
+    """Shows the time of day and shortens delays: `call_later(10, ...)` goes off after 10 x `scale` real seconds.
 
-    The calls are made one after the other on one thread, which `close` ends; timers still set are then dropped.
+    It can be paused, advanced, set to another scale and resumed, by any thread. What it shows goes on as fast as the real time of day,
+    stands still while the clock is paused, and is moved by `advance` as far as the timers are. The calls are made one after the other, in
+    the order in which they fall due: on a thread of the clock's, which `close` ends (timers still set are dropped), or on that of whoever
+    advances it. Whoever does must hold no lock that a call may want.
     """
 
     def __init__(self, scale: float = 1.0) -> None:
@@ -81,40 +95,142 @@ class ScaledClock:
         self._timers: list[_Timer] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
+        self._one_at_a_time = threading.RLock()  # taken before `_changed`
         self._closed = False
+        self._paused = False
+        self._since = time.monotonic()  # when `_elapsed` was right
+        self._elapsed = 0.0  # seconds of timers
+        self._ahead = timedelta()  # of the real time of day, when it goes
+        self._stands_at = datetime.now(UTC)  # when it is paused
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
         self._thread.start()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        with self._changed:
+            return self._shown()
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Handle:
         with self._changed:
-            timer = _Timer(time.monotonic() + seconds * self._scale, next(self._numbers), call)
+            timer = _Timer(self._now_elapsed() + seconds, next(self._numbers), call)
             heapq.heappush(self._timers, timer)
-            self._changed.notify()
+            self._changed.notify_all()
         return timer
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """For the side door: `next` is how many seconds it is to the next timer, None without any."""
+        with self._changed:
+            timers = [timer.due for timer in self._timers if not timer.cancelled]
+            until = max(0.0, min(timers) - self._now_elapsed()) if timers else None
+            shown, ahead = self._shown().isoformat(), (self._shown() - datetime.now(UTC)).total_seconds()
+            return {"now": shown, "paused": self._paused, "scale": self._scale, "ahead": ahead, "timers": len(timers), "next": until}
+
+    def pause(self) -> None:
+        """Stand still: no timer goes off by itself, and the time of day stays as it is."""
+        with self._one_at_a_time, self._changed:
+            self._settle()
+            self._stands_at = self._shown()
+            self._paused = True
+
+    def resume(self) -> None:
+        """Go on from where it stood."""
+        with self._changed:
+            self._settle()
+            if self._paused:
+                self._ahead = self._stands_at - datetime.now(UTC)
+            self._paused = False
+            self._changed.notify_all()
+
+    def set_scale(self, scale: float) -> None:
+        """From now on; raises ValueError for one that makes no sense."""
+        if not 0 < scale <= 1000:
+            raise ValueError(f"{scale} is not a scale: give a number above 0, such as 0.05")
+        with self._changed:
+            self._settle()
+            self._scale = scale
+            self._changed.notify_all()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at once: the calls that fall due are made before it returns, those that they set within the time too."""
+        if not seconds >= 0:
+            raise ValueError(f"{seconds} is not a time to advance by: time goes forward")
+        with self._one_at_a_time:
+            with self._changed:
+                self._settle()
+                end = self._elapsed + seconds
+            while timer := self._pop(end):
+                _make(timer)
+            with self._changed:
+                self._move_to(end)
+                self._changed.notify_all()
+
+    def advance_to_next(self) -> float | None:
+        """Let the time to the next timer pass; the seconds that it took, or None without a timer."""
+        with self._one_at_a_time:
+            until: float | None = self.state["next"]
+            if until is not None:
+                self.advance(until + TINY)
+            return until
 
     def close(self) -> None:
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _run(self) -> None:
-        while timer := self._next():
-            try:
-                timer.go_off()
-            except Exception:
-                _log.exception("a timer's call failed")
+    def _shown(self) -> datetime:
+        return self._stands_at if self._paused else datetime.now(UTC) + self._ahead
 
-    def _next(self) -> _Timer | None:
-        """The next timer, when it is due; None when the clock is closed."""
+    def _now_elapsed(self) -> float:
+        return self._elapsed if self._paused else self._elapsed + (time.monotonic() - self._since) / self._scale
+
+    def _settle(self) -> None:
+        """Count anew from this moment."""
+        self._elapsed = self._now_elapsed()
+        self._since = time.monotonic()
+
+    def _move_to(self, moment: float) -> None:
+        """Both times move on together; a moment that has gone by while calls were made stays gone."""
+        self._settle()
+        step = max(0.0, moment - self._elapsed)
+        self._elapsed += step
+        self._ahead += timedelta(seconds=step)
+        self._stands_at += timedelta(seconds=step)
+
+    def _pop(self, end: float) -> _Timer | None:
+        """The next timer that is due by then, with the clock at its time."""
         with self._changed:
-            while not self._closed:
-                wait = self._timers[0].due - time.monotonic() if self._timers else None
-                if wait is not None and wait <= 0:
-                    return heapq.heappop(self._timers)
-                self._changed.wait(wait)
-        return None
+            if self._closed or not self._timers or self._timers[0].due > end:
+                return None
+            timer = heapq.heappop(self._timers)
+            self._move_to(timer.due)
+            return timer
+
+    def _run(self) -> None:
+        while self._wait():
+            with self._one_at_a_time:
+                with self._changed:
+                    due = self._is_due()
+                    timer = heapq.heappop(self._timers) if due else None
+                if timer:
+                    _make(timer)
+
+    def _is_due(self) -> bool:
+        """Asked again by whoever has the turn: somebody may have advanced or paused the clock meanwhile."""
+        return bool(not self._closed and not self._paused and self._timers and self._timers[0].due <= self._now_elapsed())
+
+    def _wait(self) -> bool:
+        """Until a timer is due; False when the clock is closed."""
+        with self._changed:
+            while not self._closed and not self._is_due():
+                going = self._timers and not self._paused
+                self._changed.wait((self._timers[0].due - self._now_elapsed()) * self._scale if going else None)
+            return not self._closed
+
+
+def _make(timer: _Timer) -> None:
+    try:
+        timer.go_off()
+    except Exception:
+        _log.exception("a timer's call failed")

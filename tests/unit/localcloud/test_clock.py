@@ -30,3 +30,13 @@ def test_a_cancelled_call_is_not_made() -> None:
     clock.call_later(1, lambda: made.append(1)).cancel()
     clock.advance(2)
     assert made == []
+
+
+def test_the_next_timer_can_be_gone_to_without_knowing_when_it_is() -> None:
+    clock, made = ManualClock(), list[str]()
+    clock.call_later(2, lambda: made.append("cancelled")).cancel()
+    clock.call_later(3, lambda: made.append("first"))
+    clock.call_later(7.5, lambda: made.append("second"))
+
+    assert [clock.advance_to_next(), clock.advance_to_next(), clock.advance_to_next()] == [3, 4.5, None]
+    assert made == ["first", "second"]
