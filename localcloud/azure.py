@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
-import time
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import certifi
+import jwt
 from starlette.types import ASGIApp
 
 from localcloud.arm import ArmState
 from localcloud.arm import create_app as create_arm_app
 from localcloud.arm.faults import Fault
+from localcloud.arm.journal import Asked
 from localcloud.bootstrap import DEPLOYER, Deployer
 from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.containers import ImageMap, ProcessRuntime
+from localcloud.declared import Declared
 from localcloud.entra import Application, Directory
 from localcloud.entra import create_app as create_login_app
 from localcloud.identity import create_app as create_identity_app
 from localcloud.keyvault import Vaults
 from localcloud.keyvault import create_app as create_vault_app
 from localcloud.ports import listen, number, usual_or_free
+from localcloud.relay import Relay
 from localcloud.servers import ThreadedServer
-from localcloud.settings import ARM_PORT, LOGIN_PORT, TENANT, VAULT, VAULT_PORT, CloudSettings
+from localcloud.settings import APP_IDENTITY, ARM_PORT, LOGIN_PORT, TENANT, VAULT, VAULT_PORT, CloudSettings
 from localcloud.tokens import Identity, TokenSigner
+from localcloud.watching import Watched
 
 
 class Azure:
@@ -38,22 +44,30 @@ class Azure:
         self.settings = settings
         self.header_secret = secrets.token_urlsafe(24)
         self.deployer_secret = secrets.token_urlsafe(24)
-        self.signer = TokenSigner(TENANT, time.time)
+        self.clock = ScaledClock(settings.scale)
+        self._stack = ExitStack()
+        self._stack.callback(self.clock.close)
+        self.signer = TokenSigner(TENANT, self._seconds)
         self.identities: dict[str, Identity] = {}
         self.arm_url = ""
         self.vault_url = ""
         self.login_url = ""
-        self.vaults = Vaults(folder / "vaults.json")
+        self.vaults = Vaults(folder / "vaults.json", self._seconds)
+        self._declared = Declared(folder / "declared.json") if settings.kept else None
         self._identity_port = 0
         self._folder = folder
         self._authority = authority
-        self._stack = ExitStack()
         self._state: ArmState | None = None
 
     @property
     def identity_url(self) -> str:
         """Where the app and the containers get their tokens."""
         return f"http://127.0.0.1:{self._identity_port}"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the authority that all of the cloud's are from."""
+        return self._authority.ca
 
     @property
     def state(self) -> ArmState:
@@ -74,7 +88,7 @@ class Azure:
         self.identities = {identity.name: identity for identity in (app, container, DEPLOYER)}
         self._serve_vaults(app, container)
         tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities)
-        self._stack.enter_context(ThreadedServer(tokens, listening))
+        self._stack.enter_context(ThreadedServer(self.watch(tokens, "identity"), listening))
         self.settings.say(f"identity  {self.identity_url}")
 
     def stop(self) -> None:
@@ -83,8 +97,7 @@ class Azure:
 
     def calls(self) -> list[dict[str, Any]]:
         """Every call that ARM has received."""
-        with self.state.lock:
-            return list(self.state.journal.listing())
+        return self.state.journal.listing(Asked(service="arm"))
 
     def groups(self) -> dict[str, Any]:
         """Every container group there ever was: how often it was started, whether it exists, its state."""
@@ -92,23 +105,74 @@ class Azure:
             return dict(self.state.containers.summary())
 
     def add_fault(self, **fault: Any) -> None:
-        """Script a fault of ARM: see `localcloud.arm.faults`."""
-        with self.state.lock:
-            self.state.faults.add(Fault.read(fault))
+        """Script a fault: see `localcloud.arm.faults`."""
+        self.state.faults.add(Fault.read(fault))
+
+    def watch(self, app: ASGIApp, service: str) -> ASGIApp:
+        """The application, with the side door's faults and record in front of it."""
+        state = self.state
+        return Watched(app, service, state.faults, state.journal, self.clock.now, self._who)
+
+    def relay(self, service: str, upstream: Callable[[], str]) -> str:
+        """Serve what is upstream with the side door in front of it; the address, over TLS where the upstream has it."""
+        relay = Relay(upstream, self._authority.ca)
+        self._stack.callback(relay.close)
+        own = self._authority if upstream().startswith("https:") else None
+        server = ThreadedServer(self.watch(relay, service), ssl_cert=own.certificate if own else None, ssl_key=own.key if own else None)
+        self._stack.enter_context(server)
+        return server.url
+
+    def start_over(self) -> None:
+        """As at the first start: nothing declared but what the app expects to find, no faults, no calls, no secrets but the settings'."""
+        state = self.state
+        state.forget()
+        state.faults.clear()
+        if self._declared:
+            self._declared.forget()
+        self.vaults.clear()
+        app, container = self._bootstrap()
+        self._fill_vaults(app, container)
+        self.clock.resume()
+        self.clock.set_scale(self.settings.scale)
+        state.journal.clear()
+
+    def _seconds(self) -> float:
+        return self.clock.now().timestamp()
+
+    def _who(self, headers: Mapping[str, str], path: str) -> str:
+        """Whose token it is; of those who ask for one, the app or the container group."""
+        if path.startswith("/msi/"):
+            return APP_IDENTITY
+        if found := re.match("/groups/([^/]+)/", path):
+            return found[1]
+        with suppress(jwt.InvalidTokenError):
+            return str(self.signer.read(headers.get("authorization", "").rpartition(" ")[2]).get("oid", ""))
+        return ""
 
     def _arm_state(self) -> ArmState:
         images = ImageMap(self.settings.images, python=sys.executable, app=self.settings.app.resolve(), own=self.settings.own_images)
         runtime = ProcessRuntime(images, self._folder / "containers", self._platform_environment(), self.settings.folder / "shares")
         self._stack.callback(runtime.close)
-        clock = ScaledClock(self.settings.scale)
-        self._stack.callback(clock.close)
-        return ArmState(replace(self.settings.arm, limits=self.settings.limits), clock, runtime)
+        state = ArmState(replace(self.settings.arm, limits=self.settings.limits), self.clock, runtime)
+        state.journal.names = self.signer.names
+        state.faults.watched = ("arm", "vault", "identity", *self.settings.relay)
+        if self._declared:
+            for call in self._declared.calls():
+                state.answer(call)
+            state.noted = self._declared.note
+        return state
 
     def _serve_arm(self, state: ArmState) -> None:
         self.arm_url = self._serve(create_arm_app(state, self.signer.verify, self.login_url), ARM_PORT)
         self.settings.say(f"arm       {self.arm_url} (calls: /localcloud/calls)")
 
     def _serve_vaults(self, app: Identity, container: Identity) -> None:
+        self._fill_vaults(app, container)
+        served = self.watch(create_vault_app(self.vaults, self.signer.verify, TENANT), "vault")
+        self.vault_url = f"{self._serve(served, VAULT_PORT)}/vaults"
+        self.settings.say(f"vaults    {self.vault_url}")
+
+    def _fill_vaults(self, app: Identity, container: Identity) -> None:
         """The app's own vault, which only it may use, and those with the secrets that the settings name, for it and the containers."""
         self.vaults.assign(VAULT, app.principal_id, "writer")
         for vault, secrets_of_it in self.settings.secrets.items():
@@ -116,8 +180,6 @@ class Azure:
                 self.vaults.assign(vault, identity.principal_id, "reader")
             for name, value in secrets_of_it.items():
                 self.vaults.set(vault, name, value)
-        self.vault_url = f"{self._serve(create_vault_app(self.vaults, self.signer.verify, TENANT), VAULT_PORT)}/vaults"
-        self.settings.say(f"vaults    {self.vault_url}")
 
     def _serve_login(self) -> None:
         """Where applications log in: the deployer, who may do everything."""

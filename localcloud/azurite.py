@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -189,6 +190,12 @@ class Azurite:
         """Starts it again after a crash, at the same ports: its clients know no others."""
         with self._held.pop_all():
             self._start()
+
+    def empty(self) -> None:
+        """Starts it again with nothing in it, at the same ports."""
+        self.stop()
+        shutil.rmtree(self._folder)
+        self._start()
 
     def __enter__(self) -> Self:
         self.start()

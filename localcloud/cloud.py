@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import socket
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -15,27 +14,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from localcloud.addresses import addresses
 from localcloud.azure import Azure
-from localcloud.azurite import Azurite, AzuriteError, Ports
-from localcloud.bootstrap import DEPLOYER, put_files_container
+from localcloud.azurite import ACCOUNT, Azurite, AzuriteError, Ports
+from localcloud.bootstrap import put_files_container
 from localcloud.certificates import Authority
 from localcloud.child import HostChild, HostCommand
 from localcloud.containers import ImageMapError
-from localcloud.credentials import LocalCredential
+from localcloud.controls import Controls
 from localcloud.environment import app_settings, storage_settings
 from localcloud.errors import CloudError
 from localcloud.files import short
 from localcloud.ports import insist, is_free, listen, number, usual_or_free
-from localcloud.settings import APP_IDENTITY, HOST_PORT, STORAGE_PORT, SUBSCRIPTION, TENANT, CloudSettings
+from localcloud.settings import HOST_PORT, STORAGE_PORT, CloudSettings
 from localcloud.statefile import StateFile, data_folder, only_one_in
 from localcloud.workflows import WorkflowApi, WorkflowFolder
 
 __all__ = ["Cloud", "CloudError", "CloudSettings"]
 
+STORAGE_URLS = ("blob_url", "queue_url", "table_url")
+
 Part = TypeVar("Part")
 
 
-class Cloud:
+class Cloud(Controls):
     """`start` returns when a run can be started; `stop` leaves nothing behind. A context manager does both."""
 
     def __init__(self, settings: CloudSettings) -> None:
@@ -47,6 +49,7 @@ class Cloud:
         self._azurite: Azurite | None = None
         self._host: HostChild | None = None
         self._workflows: WorkflowFolder | None = None
+        self._changing = threading.Lock()
 
     def start(self) -> None:
         """Start everything; raises CloudError with one line that says what is missing and what to do."""
@@ -77,14 +80,15 @@ class Cloud:
         listening = self._stack.enter_context(self._host_socket())
         self.environment = app_settings(
             self.settings,
-            url=f"http://127.0.0.1:{number(listening)}",
+            url=self._public_url(f"http://127.0.0.1:{number(listening)}"),
             arm=azure.arm_url,
             vaults=azure.vault_url,
             identity=azure.identity_url,
             identity_secret=azure.header_secret,
             ca=authority.ca,
-            storage=self.storage,
+            storage=self._relayed_storage(),
         )
+        azure.state.start_over = self._start_over
         self._host = self._make_host(folder / "host", listening)
         if self.settings.host:
             self._start_host(self._host)
@@ -122,6 +126,19 @@ class Cloud:
         azure.start()
         return azure
 
+    def _public_url(self, url: str) -> str:
+        return self.azure.relay("functions", lambda: url) if "functions" in self.settings.relay else url
+
+    def _relayed_storage(self) -> dict[str, str]:
+        if "storage" not in self.settings.relay:
+            return self.storage
+        blob, queue, table = (f"{self.azure.relay('storage', self._origin_of(name))}/{ACCOUNT}" for name in STORAGE_URLS)
+        return storage_settings(blob, queue, table)
+
+    def _origin_of(self, name: str) -> Callable[[], str]:
+        """Where Azurite's service is whenever it is asked: it may yet have to take other ports."""
+        return lambda: str(getattr(self.azurite, name)).rpartition("/")[0]
+
     def _host_socket(self) -> socket.socket:
         if self.settings.port is not None:
             return insist(self.settings.port)
@@ -146,7 +163,9 @@ class Cloud:
     def _follow_storage(self) -> None:
         """Azurite may have had to take other ports than those that the host, which starts beside it, was told."""
         told = self.environment
-        self.environment = {**told, **self.storage, **self.settings.environment}
+        # A relay knows where Azurite is by itself.
+        found = {} if "storage" in self.settings.relay else self.storage
+        self.environment = {**told, **found, **self.settings.environment}
         if self.environment == told:
             return
         self.settings.say("Azurite's ports were taken: using others")
@@ -160,25 +179,8 @@ class Cloud:
                 self.settings.say(f"broken    {line}")
 
     def _write_state_file(self, authority: Authority) -> None:
-        azure = self.azure
         self._stack.callback(self.state_file.remove)
-        self.state_file.write(
-            {
-                "url": self.url,
-                "key": self.key,
-                "arm": azure.arm_url,
-                "vaults": azure.vault_url,
-                "ca": str(authority.ca),
-                "identity": azure.identity_url,
-                "login": azure.login_url,
-                "tenant": TENANT,
-                "deployer": {"client_id": DEPLOYER.client_id, "secret": azure.deployer_secret},
-                "storage": {"blob": self.azurite.blob_url, "queue": self.azurite.queue_url, "table": self.azurite.table_url},
-                "pid": os.getpid(),
-                "subscription": SUBSCRIPTION,
-                "app": str(self.settings.app.resolve()),
-            }
-        )
+        self.state_file.write(addresses(self, authority.ca))
 
     @property
     def azure(self) -> Azure:
@@ -224,27 +226,6 @@ class Cloud:
         """The app's settings of its storage account."""
         return storage_settings(self.azurite.blob_url, self.azurite.queue_url, self.azurite.table_url)
 
-    def arm_calls(self) -> list[dict[str, Any]]:
-        """Every call that ARM has received."""
-        return self.azure.calls()
-
-    def groups(self) -> dict[str, Any]:
-        """Every container group there ever was, with how often its processes were started."""
-        return self.azure.groups()
-
-    def credential(self, identity: str = APP_IDENTITY) -> LocalCredential:
-        """A credential for SDK clients that act as one of the identities."""
-        return LocalCredential(self.azure.signer, self.azure.identities[identity])
-
-    def send(self, queue: str, body: str) -> None:
-        """Put a message on a queue, as the app would: also to deliver one again."""
-        from azure.storage.queue import QueueClient
-
-        with QueueClient.from_connection_string(
-            self.azurite.connection_string, queue, connection_verify=self.environment["LOADME_CA_FILE"]
-        ) as client:
-            client.send_message(base64.b64encode(body.encode()).decode())
-
     def restart_host(self, *, kill: bool = False) -> None:
         """Stop the host gracefully, or kill it, and start it again with the same settings."""
         if kill:
@@ -259,8 +240,28 @@ class Cloud:
         log = next(filter(Path.is_file, logs), None)
         return log.read_text(errors="replace").splitlines()[-count:] if log else []
 
+    def reset(self) -> None:
+        """Everything back to the beginning: no run, file, message, call or fault, no resource but a fresh start's; with the same key."""
+        with self._changing:
+            if self.settings.host:
+                self.host.kill()
+            self.azure.start_over()
+            self.azurite.empty()
+            put_files_container(self.azurite.connection_string, Path(self.environment["LOADME_CA_FILE"]))
+            (self.host.command.folder / "timers.json").unlink(missing_ok=True)
+            if self.settings.host:
+                self.host.start()
+
+    def _start_over(self) -> dict[str, Any]:
+        self.reset()
+        return {"done": "reset"}
+
     def check(self) -> None:
         """To be called again and again: follows changed workflow files, and raises CloudError when a part of it has died."""
+        with self._changing:
+            self._check()
+
+    def _check(self) -> None:
         if (code := self.host.exit_code) is not None:
             raise CloudError(f"the Functions host ended with exit code {code}: see {self.host.keep_log()}")
         if (code := self.azurite.exit_code) is not None:

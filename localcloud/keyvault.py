@@ -56,6 +56,12 @@ class Vaults:
             self._secrets.setdefault(vault.lower(), {})
             self._roles.setdefault(vault.lower(), {})
 
+    def clear(self) -> None:
+        """No vault is left."""
+        with self._lock:
+            self._secrets, self._roles = {}, {}
+            self._save()
+
     def assign(self, vault: str, principal: str, role: Role) -> None:
         """Gives an identity a role on the vault."""
         self.create(vault)

@@ -40,7 +40,8 @@ class CloudSettings:
 
     With `fixed_ports` the usual ports are taken where they are free; `port` insists on one for the function app. With `watch` the
     Functions host is restarted when a workflow file has changed. `state` is a folder in which all that can outlive the cloud does, and
-    `keep` the one of that kind within `folder`; without either nothing outlives it. `secrets` are put into vaults, by vault and name.
+    `keep` the one of that kind within `folder`; without either nothing outlives it. With `relay` calls to `functions` or `storage` pass
+    the side door too. `secrets` are put into vaults, by vault and name.
     """
 
     app: Path = Path()
@@ -57,6 +58,7 @@ class CloudSettings:
     state: Path | None = None
     keep: bool = False
     watch: bool = False
+    relay: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     say: Callable[[str], None] = _silent

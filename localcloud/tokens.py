@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ ISSUER = "https://sts.windows.net/{tenant}/"
 LIFETIME = 24 * 3600  # a managed identity's token lives for a day
 APPLICATION_LIFETIME = 3600  # of an application's token that Entra ID gives for a secret or an assertion
 KEY_ID = "localcloud"
+STORAGE = "storage.azure.com"
 START_IN_PAST = 300  # seconds by which `nbf` lies before the signing, as Entra ID has it
 
 
@@ -42,6 +44,8 @@ class TokenSigner:
         self._clock = clock
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._public = self._key.public_key()
+        self.names: dict[str, str] = {}
+        """Who has been given a token, by object id."""
 
     def now(self) -> float:
         """Seconds since the epoch, by this signer's clock."""
@@ -63,13 +67,16 @@ class TokenSigner:
         return {**RSAAlgorithm.to_jwk(self._public, as_dict=True), "use": "sig", "kid": KEY_ID, "x5t": KEY_ID}
 
     def _claims(self, audience: str, identity: Identity, lifetime: int, proof: str) -> dict[str, Any]:
+        self.names[identity.principal_id] = identity.name
         now = int(self._clock())
+        # Azurite goes by the machine's time, whatever this clock shows.
+        begin = (min(now, int(time.time())) if STORAGE in audience else now) - START_IN_PAST
         issuer = ISSUER.format(tenant=self.tenant)
         return {
             "aud": audience,
             "iss": issuer,
-            "iat": now - START_IN_PAST,
-            "nbf": now - START_IN_PAST,
+            "iat": begin,
+            "nbf": begin,
             "exp": now + lifetime,
             "appid": identity.client_id,
             "appidacr": proof,

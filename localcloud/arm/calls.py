@@ -15,7 +15,7 @@ class Call:
     """`actor` is the caller's object id; `by` is `client` or `deployment`; `base` begins the URLs that a reply refers to.
 
     `fate` is why what is being PUT will fail later, and `eviction` how many seconds after its start it is taken away, if a fault says so;
-    `comes_back` whether it is started again then.
+    `comes_back` whether it is started again then. It comes up `slow` seconds later, or stays in the state `hold` until it is released.
     """
 
     method: str
@@ -28,6 +28,9 @@ class Call:
     fate: str = ""
     eviction: float = 0.0
     comes_back: bool = True
+    slow: float = 0.0
+    hold: str = ""
+    service: str = "arm"
     correlation: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property

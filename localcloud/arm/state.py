@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from localcloud.arm.authorization import Authorization
 from localcloud.arm.calls import Call, Reply
@@ -42,8 +43,14 @@ class ArmState:
         self.ids = random.Random(settings.seed)  # noqa: S311 - of operations and the like, no secrets
         self.lock = threading.RLock()
         self.journal = Journal()
-        self.faults = Faults()
-        self.throttle = Throttle(settings.subscription, settings.limits)
+        self.faults = Faults(settings.seed, clock.call_later)
+        self.noted: Callable[[Call, Reply], None] = _ignored
+        self.start_over: Callable[[], dict[str, Any]] = _cannot
+        self.begin()
+
+    def begin(self) -> None:
+        """As empty as a new one: whatever runs must have been abandoned."""
+        self.throttle = Throttle(self.settings.subscription, self.settings.limits)
         self.authorization = Authorization(self)
         self.results = OperationResults(self)
         self.subscriptions = Subscriptions(self)
@@ -66,6 +73,12 @@ class ArmState:
         )
         self.router = Router(route for provider in providers for route in provider.routes())
 
+    def forget(self) -> None:
+        """Abandon what runs, and begin again."""
+        with self.lock:
+            self.containers.abandon()
+            self.begin()
+
     def answer(self, call: Call) -> tuple[Reply, float]:
         """The reply to a call and by how many real seconds a fault delays it."""
         with self.lock:
@@ -82,7 +95,8 @@ class ArmState:
                 _log.exception("a bug in the local cloud: %s %s", call.method, call.path)
                 reply = Reply(status=500, body=internal_error(guid(self.ids), call.correlation).body())
             reply.headers = {**headers, **reply.headers}
-            self.journal.write(call, reply.status, now)
+            self.journal.write(call, reply.status, now, fault.name)
+            self.noted(call, reply)
         return reply, fault.delay
 
     def _act(self, call: Call, headers: dict[str, str]) -> Reply:
@@ -120,3 +134,11 @@ class ArmState:
         if len(words) > 4 and words[3].lower() == "resourcegroups":
             self.groups.need(words[4])
         return path.rstrip("/") or "/"
+
+
+def _cannot() -> dict[str, Any]:
+    raise ValueError("only a whole local cloud can begin anew")
+
+
+def _ignored(_call: Call, _reply: Reply) -> None:
+    return

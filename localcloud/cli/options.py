@@ -34,6 +34,12 @@ _OPTIONS = (
     ),
     click.option("--keep", is_flag=True, help=f"The same as --state {KEPT}."),
     click.option(
+        "--relay",
+        type=click.Choice(["functions", "storage"]),
+        multiple=True,
+        help="Have calls to the function app or to storage pass the side door too.",
+    ),
+    click.option(
         "--set", "environment", type=values.Setting(), multiple=True, metavar="NAME=VALUE", help="A setting of the app; may be given often."
     ),
 )

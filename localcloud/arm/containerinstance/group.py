@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -80,6 +81,8 @@ class ContainerGroup:
     eviction: float = 0.0  # seconds after its start, if a fault says so
     comes_back: bool = True  # whether it is started again then
     priority: str = ""  # "" when the creator sent none: ACI does not show it then
+    hold: str = ""  # the provisioning state in which it stays until it is released, if a fault says so
+    held: Callable[[ContainerGroup], None] | None = None  # what comes next then
     provisioning_state: str = "Pending"
     error: ArmError | None = None
     events: list[State] = field(default_factory=list)

@@ -48,6 +48,20 @@ class ContainerInstance:
             Route("GET", f"{location}/usages", self.usages),
         ]
 
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """What moves the groups along."""
+        return self._lifecycle
+
+    def abandon(self) -> None:
+        """Kill all that runs."""
+        for group in self._groups.values():
+            self._lifecycle.abandon(group)
+
+    def live(self, name: str) -> ContainerGroup | None:
+        """The group of that name, in whatever resource group it is."""
+        return next((found for found in self._groups.values() if found.name.lower() == name.lower()), None)
+
     def location(self, call: Call, group: str, name: str) -> str:
         """The region whose limits a PUT or a DELETE counts for."""
         found = self._find(group, name)
@@ -63,7 +77,7 @@ class ContainerInstance:
         key = self._id(group, name)
         self.check_location(call.object())
         wanted = read_group(key, name, call.object())
-        wanted.eviction, wanted.comes_back = call.eviction, call.comes_back
+        wanted.eviction, wanted.comes_back, wanted.hold = call.eviction, call.comes_back, call.hold
         self._check_links(call, wanted)
         known = self._groups.get(key.lower())
         if known is not None:
@@ -75,7 +89,7 @@ class ContainerInstance:
         self._groups[key.lower()] = wanted
         # Also remembers that the name was in use: its 404 is another one from now on.
         self._starts.setdefault(name, 0)
-        self._lifecycle.provision(wanted, call.fate)
+        self._lifecycle.provision(wanted, call.fate, call.slow)
         operation = self._operations.begin(wanted, guid(self._state.ids), self._state.clock.now())
         url = (
             f"{call.base}/subscriptions/{self._state.settings.subscription}/providers/Microsoft.ContainerInstance"

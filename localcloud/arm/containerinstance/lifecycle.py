@@ -5,8 +5,8 @@ Its init containers run one after the other while the group is still Creating. O
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus, add_event
@@ -21,6 +21,25 @@ if TYPE_CHECKING:
 EVICTED = 7147  # what ACI says of a container that it stopped for its own ends
 
 
+class Remains:
+    """What is left of a container that was ended by hand: its log."""
+
+    address = ""
+
+    def __init__(self, log: bytes) -> None:
+        self._log = log
+
+    def log(self) -> bytes:
+        return self._log
+
+    def stop(self, _grace: float) -> None:
+        """There is nothing to stop."""
+
+    def execute(self, _command: Sequence[str], _rows: int, _cols: int) -> NoReturn:
+        """There is nothing left to run it in."""
+        raise OSError("the container has ended")
+
+
 class Lifecycle:
     """Moves container groups along. Every method is called with the state's lock held."""
 
@@ -29,9 +48,16 @@ class Lifecycle:
         self._started = started
         self._latencies = state.settings.latencies
 
-    def provision(self, group: ContainerGroup, fate: str) -> None:
-        """Begin; with a fate, which says why, it comes to nothing."""
+    def provision(self, group: ContainerGroup, fate: str, slow: float = 0.0) -> None:
+        """Begin; with a fate, which says why, it comes to nothing. A slow one is still Pending for so many seconds more."""
+        if slow:
+            group.hold = "Pending"
+            self._state.clock.call_later(slow, lambda: self._release_later(group))
         self._later(group, self._latencies.creating, lambda group: self._find_no_room(group, fate) if fate else self._create(group))
+
+    def _release_later(self, group: ContainerGroup) -> None:
+        with self._state.lock:
+            self.release(group)
 
     def _find_no_room(self, group: ContainerGroup, why: str) -> None:
         group.provisioning_state = "Failed"
@@ -55,9 +81,41 @@ class Lifecycle:
         def go() -> None:
             with self._state.lock:
                 if group.incarnation is incarnation:
-                    step(group)
+                    self._go_on(group, step)
 
         self._state.clock.call_later(delay, go)
+
+    def _go_on(self, group: ContainerGroup, step: Callable[[ContainerGroup], None]) -> None:
+        """Unless the group is being held where it is."""
+        if group.hold and group.hold == group.provisioning_state:
+            group.held = step
+        else:
+            step(group)
+
+    def release(self, group: ContainerGroup) -> None:
+        """What was held goes on, and is not held again."""
+        step, group.hold, group.held = group.held, "", None
+        if step is not None:
+            step(group)
+
+    def end(self, group: ContainerGroup, container: ContainerStatus, code: int, detail: str = "") -> None:
+        """What runs has ended, with this code, whatever it did: its log stays."""
+        remains = Remains(container.process.log() if container.process else b"")
+        self._kill(container)
+        container.process = remains
+        self._end(group, container, code, detail)
+
+    def restart(self, group: ContainerGroup, container: ContainerStatus) -> None:
+        """Start it once more, as ACI does after an end, whether it runs or not."""
+        if container.current and container.current["state"] == "Running":
+            self._kill(container)
+            self._terminate(container, EVICTED)
+        self._back_off(group, container)
+
+    def evict(self, group: ContainerGroup, *, comes_back: bool) -> None:
+        """Azure wants its machine back, now."""
+        group.comes_back = comes_back
+        self._evict(group)
 
     def _create(self, group: ContainerGroup) -> None:
         group.provisioning_state = "Creating"

@@ -32,9 +32,17 @@ class Engine:
     def _later(self, delay: float, deployment: Deployment) -> None:
         def go() -> None:
             with self._state.lock:
-                self._advance(deployment)
+                deployment.held = bool(deployment.hold) and deployment.hold == deployment.state
+                if not deployment.held:
+                    self._advance(deployment)
 
         self._state.clock.call_later(delay, go)
+
+    def release(self, deployment: Deployment) -> None:
+        """What was held goes on, and is not held again."""
+        held, deployment.hold, deployment.held = deployment.held, "", False
+        if held:
+            self._advance(deployment)
 
     def _advance(self, deployment: Deployment) -> None:
         deployment.state = "Running"

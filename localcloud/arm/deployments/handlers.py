@@ -70,6 +70,7 @@ class Deployments:
             link=link,
             mode="Incremental",
             tags=call.object().get("tags"),
+            hold=call.hold,
             started=self._state.clock.now(),
         )
         self._deployments[key.lower()] = deployment
@@ -122,6 +123,13 @@ class Deployments:
         with self._state.lock:
             if self._deployments.get(deployment.id.lower()) is deployment:
                 del self._deployments[deployment.id.lower()]
+
+    def release(self, name: str) -> bool:
+        """Let the deployments of this name go on, wherever they are held; whether there is one."""
+        found = [one for one in self._deployments.values() if one.name.lower() == name.lower()]
+        for deployment in found:
+            self._engine.release(deployment)
+        return bool(found)
 
     def _find(self, group: str, name: str) -> Deployment | None:
         return self._deployments.get(resource_id(self._state.groups.need(group)["id"], KIND, name).lower())

@@ -47,6 +47,8 @@ class Deployment:
     changed: datetime | None = None
     error: ArmError | None = None
     deleting: bool = False
+    hold: str = ""  # the state in which it stays until it is released, if a fault says so
+    held: bool = False
     operations: dict[str, Operation] = field(default_factory=dict)
 
     @property

@@ -1,0 +1,33 @@
+"""What the state file says of a cloud that is up: where everything is, and how to get in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localcloud.bootstrap import DEPLOYER
+from localcloud.settings import SUBSCRIPTION, TENANT
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+
+
+def addresses(cloud: Cloud, ca: Path) -> dict[str, Any]:
+    """Of a cloud that has been started."""
+    azure, azurite = cloud.azure, cloud.azurite
+    return {
+        "url": cloud.url,
+        "key": cloud.key,
+        "arm": azure.arm_url,
+        "vaults": azure.vault_url,
+        "ca": str(ca),
+        "identity": azure.identity_url,
+        "login": azure.login_url,
+        "tenant": TENANT,
+        "deployer": {"client_id": DEPLOYER.client_id, "secret": azure.deployer_secret},
+        "storage": {"blob": azurite.blob_url, "queue": azurite.queue_url, "table": azurite.table_url},
+        "pid": os.getpid(),
+        "subscription": SUBSCRIPTION,
+        "app": str(cloud.settings.app.resolve()),
+    }
