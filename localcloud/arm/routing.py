@@ -48,6 +48,10 @@ class Router:
             raise ArmError(405, "MethodNotAllowed", f"The method '{call.method}' is not supported for '{call.path}'.", headers=GATEWAY)
         raise _unknown(call.path)
 
+    def lists(self) -> list[tuple[str, Handler]]:
+        """The templates of all GET routes, with their handlers."""
+        return [(route.template, route.handler) for _, route in self._routes if route.method == "GET"]
+
     def knows(self, method: str, path: str) -> bool:
         return any(route.method == method and pattern.fullmatch(path) for pattern, route in self._routes)
 

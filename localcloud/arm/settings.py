@@ -18,6 +18,8 @@ class Latencies:
     accepted: float = 1.0  # a deployment: Accepted -> Running
     poll: float = 2.0  # a deployment looks at its resources this often
     forget: float = 2.0  # the deletion of a deployment's record
+    what_if: float = 2.0  # until what would change is known
+    clean_up: float = 30.0  # before the oldest deployments give way; a guess: Azure only says that it happens in the background
     stop_grace: float = 2.0
 
 
@@ -31,7 +33,8 @@ class Limits:
     reads: tuple[int, float] = (250, 25.0)  # burst, refill per second
     writes: tuple[int, float] = (200, 10.0)
     deletes: tuple[int, float] = (200, 10.0)
-    deployment_history: int = 800  # per resource group
+    deployment_history: int = 800  # per resource group, and at the subscription itself
+    deployment_clean_up: tuple[int, int] = (775, 750)  # beyond so many, the oldest are deleted down to so many
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,6 +76,7 @@ class ArmState:
     def forget(self) -> None:
         """Abandon what runs, and begin again."""
         with self.lock:
+            self.deployments.abandon()
             self.containers.abandon()
             self.begin()
 

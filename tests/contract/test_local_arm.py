@@ -293,7 +293,7 @@ def test_a_scripted_fault_reaches_into_a_deployment(arm: LocalArm) -> None:
 
 
 def test_deployments_come_in_pages_that_the_sdk_follows(arm: LocalArm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localcloud.arm.deployments.handlers.PAGE", 2)
+    monkeypatch.setattr("localcloud.arm.deployments.pages.PAGE", 2)
     names = [fresh_name() for _ in range(5)]
     for name in names:
         deploy(arm, name, "true")

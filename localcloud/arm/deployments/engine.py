@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any
 
-from localcloud.arm.calls import Call, Reply
+from localcloud.arm.calls import Reply
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.plan import PlannedResource
+from localcloud.arm.deployments.deployer import Deployer, error_of
+from localcloud.arm.deployments.leftovers import Leftovers
+from localcloud.arm.deployments.names import Names
+from localcloud.arm.deployments.plan import named
+from localcloud.arm.deployments.planned import Functions, PlannedResource
+from localcloud.arm.deployments.preflight import with_link
 from localcloud.arm.deployments.record import Deployment, Operation
+from localcloud.arm.deployments.references import References
 from localcloud.arm.errors import ArmError
 from localcloud.arm.ids import guid
 
@@ -29,11 +35,22 @@ class Engine:
     def begin(self, deployment: Deployment) -> None:
         self._later(self._state.settings.latencies.accepted, deployment)
 
+    def cancel(self, deployment: Deployment) -> None:
+        """What has been begun goes on by itself, but for nested deployments; nothing more is begun."""
+        deployment.state = "Canceled"
+        deployment.changed = self._state.clock.now()
+        deployer = self._deployer(deployment)
+        for operation in deployment.operations.values():
+            if operation.state == "Running":
+                if operation.nested:
+                    deployer.call("POST", f"{operation.resource['id']}/cancel", "2022-09-01")
+                operation.state, operation.ended = "Canceled", deployment.changed
+
     def _later(self, delay: float, deployment: Deployment) -> None:
         def go() -> None:
             with self._state.lock:
                 deployment.held = bool(deployment.hold) and deployment.hold == deployment.state
-                if not deployment.held:
+                if deployment.active and not deployment.held:
                     self._advance(deployment)
 
         self._state.clock.call_later(delay, go)
@@ -41,8 +58,11 @@ class Engine:
     def release(self, deployment: Deployment) -> None:
         """What was held goes on, and is not held again."""
         held, deployment.hold, deployment.held = deployment.held, "", False
-        if held:
+        if held and deployment.active:
             self._advance(deployment)
+
+    def _deployer(self, deployment: Deployment) -> Deployer:
+        return Deployer(self._state, deployment.actor, deployment.correlation)
 
     def _advance(self, deployment: Deployment) -> None:
         deployment.state = "Running"
@@ -50,49 +70,73 @@ class Engine:
         # First what has become ready, then what waited for it: one look a round, as ARM's own jobs do.
         for operation in list(deployment.operations.values()):
             if operation.state == "Running":
-                self._look(operation)
+                self._look(deployment, operation)
         while ready := self._ready(deployment):
             for resource in ready:
                 self._put(deployment, resource)
-        if any(operation.state == "Running" for operation in deployment.operations.values()):
+        if not self._running(deployment) and not self._failures(deployment):
+            self._remove_leftovers(deployment)
+        if self._running(deployment):
             self._later(self._state.settings.latencies.poll, deployment)
         else:
             self._finish(deployment)
+
+    def _running(self, deployment: Deployment) -> bool:
+        return any(operation.state == "Running" for operation in deployment.operations.values())
+
+    def _failures(self, deployment: Deployment) -> list[Operation]:
+        return [operation for operation in deployment.operations.values() if operation.error]
 
     def _ready(self, deployment: Deployment) -> list[PlannedResource]:
         """Not yet begun, and all that they depend on has succeeded."""
         done = {key for key, operation in deployment.operations.items() if operation.state == "Succeeded"}
         return [one for one in deployment.plan.resources if one.id not in deployment.operations and one.needs <= done]
 
-    def _put(self, deployment: Deployment, resource: PlannedResource) -> None:
+    def _begin(self, deployment: Deployment, resource: Mapping[str, Any], **more: Any) -> Operation:
         source = self._state.ids
-        operation = Operation(f"{source.getrandbits(64):016X}", guid(source), resource, self._state.clock.now())
-        deployment.operations[resource.id] = operation
-        query = {"api-version": resource.version}
-        call = Call(method="PUT", path=resource.id, query=query, body=resource.body, by="deployment", correlation=deployment.correlation)
-        # The same way in as a client's PUT: faults, throttling and the journal see it. Delays are for sockets only.
-        reply, _ = self._state.answer(call)
-        operation.status_code = _words(reply.status)
-        operation.poll = reply.headers.get("Azure-AsyncOperation", "")
-        if reply.status >= 400:
-            self._fail(operation, _error_of(reply))
-        elif not operation.poll:
-            self._settle(operation, (reply.body.get("properties") or {}).get("provisioningState"), reply)
+        operation = Operation(f"{source.getrandbits(64):016X}", guid(source), resource, self._state.clock.now(), **more)
+        deployment.operations[resource["id"]] = operation
+        return operation
 
-    def _look(self, operation: Operation) -> None:
-        url = urlsplit(operation.poll)
-        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
-        reply, _ = self._state.answer(Call(method="GET", path=url.path, query=query, by="deployment"))
+    def _put(self, deployment: Deployment, resource: PlannedResource) -> None:
+        operation = self._begin(deployment, named(resource), nested=resource.nested)
+        try:
+            body = self._body(deployment, resource)
+        except ArmError as error:
+            self._fail(operation, error)
+            return
+        reply = self._deployer(deployment).call("PUT", resource.id, resource.version, body)
+        self._follow(operation, reply)
+
+    def _body(self, deployment: Deployment, resource: PlannedResource) -> Mapping[str, Any]:
+        body = resource.make(self._functions(deployment, resource.name))
+        return with_link(body, deployment.prepared.link) if resource.nested else body
+
+    def _functions(self, deployment: Deployment, where: str) -> Functions:
+        return References(Names(deployment.plan.known), self._deployer(deployment), where).functions()
+
+    def _follow(self, operation: Operation, reply: Reply) -> None:
+        """What a PUT or a DELETE was answered with: an end, or where to ask for it."""
+        operation.status_code = _words(reply.status)
+        operation.poll = reply.headers.get("Azure-AsyncOperation") or (reply.headers.get("Location", "") if reply.status == 202 else "")
+        if reply.status >= 400:
+            self._fail(operation, error_of(reply))
+        elif not operation.poll:
+            self._settle(operation, _state_of(reply), reply)
+
+    def _look(self, deployment: Deployment, operation: Operation) -> None:
+        reply = self._deployer(deployment).poll(operation.poll)
         # An answer that says nothing about the resource is asked for again.
-        if reply.status < 400:
-            self._settle(operation, reply.body.get("status"), reply)
+        if reply.status == 202 or reply.status >= 400:
+            return
+        self._settle(operation, (reply.body or {}).get("status"), reply)
 
     def _settle(self, operation: Operation, state: str | None, reply: Reply) -> None:
         if state in _READY:
             operation.state = "Succeeded"
             operation.ended = self._state.clock.now()
         elif state in _OVER:
-            self._fail(operation, _error_of(reply))
+            self._fail(operation, error_of(reply))
 
     def _fail(self, operation: Operation, error: ArmError) -> None:
         operation.state = "Failed"
@@ -100,28 +144,48 @@ class Engine:
         operation.error = error
         operation.status_code = _words(error.status)
 
+    def _remove_leftovers(self, deployment: Deployment) -> None:
+        """The mode Complete: what is in the resource group and not in the template is deleted."""
+        if deployment.prepared.request.mode != "Complete":
+            return
+        for one in Leftovers(self._state).of(deployment.plan, deployment.target):
+            if one.id not in deployment.operations:
+                operation = self._begin(deployment, one.named(), kind="Delete")
+                reply = self._deployer(deployment).call("DELETE", one.id, one.version)
+                self._follow(operation, reply)
+
     def _finish(self, deployment: Deployment) -> None:
-        failures = [operation for operation in deployment.operations.values() if operation.error]
-        if failures:
-            details: list[dict[str, object]] = [
-                {**operation.error.error(), "target": operation.resource.id} for operation in failures if operation.error
-            ]
-            deployment.error = errors.failed(details)
-        deployment.state = "Failed" if failures else "Succeeded"
+        deployment.error = self._error(deployment)
+        if deployment.error is None:
+            try:
+                deployment.outputs = deployment.plan.outputs(self._functions(deployment, "outputs"))
+            except ArmError as error:
+                deployment.error = error
+        deployment.output_resources = self._output_resources(deployment)
+        deployment.state = "Failed" if deployment.error else "Succeeded"
+
+    def _error(self, deployment: Deployment) -> ArmError | None:
+        failures = self._failures(deployment)
+        details: list[dict[str, object]] = [
+            {**operation.error.error(), "target": operation.resource["id"]} for operation in failures if operation.error
+        ]
+        return errors.failed(details) if failures else None
+
+    def _output_resources(self, deployment: Deployment) -> list[str]:
+        """Those of nested deployments stand in place of these."""
+        found: list[str] = []
+        for resource in deployment.plan.resources:
+            inner = self._deployer(deployment).call("GET", resource.id, resource.version).body if resource.nested else None
+            outer = ((inner or {}).get("properties") or {}).get("outputResources")
+            found.extend([resource.id] if outer is None else [one["id"] for one in outer])
+        return found
+
+
+def _state_of(reply: Reply) -> str | None:
+    properties = reply.body.get("properties") if isinstance(reply.body, dict) else None
+    return properties.get("provisioningState") if isinstance(properties, dict) else None
 
 
 def _words(status: int) -> str:
     """`BadRequest` of 400."""
     return HTTPStatus(status).phrase.title().replace(" ", "").replace("Ok", "OK")
-
-
-def _error_of(reply: Reply) -> ArmError:
-    body = reply.body or {}
-    events = (body.get("properties") or {}).get("events") or []
-    error = body.get("error") or {
-        "code": "ResourceOperationFailure",
-        "message": "The resource operation completed with terminal provisioning state 'Failed'.",
-        "details": [{"message": event["message"]} for event in events],
-    }
-    status = max(reply.status, 400)
-    return ArmError(status, error["code"], error["message"], details=error.get("details", ()))

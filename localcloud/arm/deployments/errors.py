@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from localcloud.arm.errors import GATEWAY, ArmError, bad_request
 
@@ -68,6 +68,11 @@ def not_found(name: str) -> ArmError:
     return ArmError(404, "DeploymentNotFound", f"Deployment '{name}' could not be found.", headers=GATEWAY)
 
 
+def operation_not_found(operation: str, name: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return ArmError(404, "DeploymentOperationNotFound", f"The operation '{operation}' of deployment '{name}' could not be found.")
+
+
 def active(key: str) -> ArmError:
     return ArmError(
         409,
@@ -99,6 +104,78 @@ def history_full(name: str, limit: int, count: int) -> ArmError:
         "DeploymentQuotaExceeded",
         f"Creating the deployment '{name}' would exceed the quota of '{limit}'. The current deployment count is '{count}', please delete "
         "some deployments before creating a new one. Please see https://aka.ms/arm-deploy for usage details.",
+    )
+
+
+def no_complete_mode(name: str) -> ArmError:
+    return bad_request(
+        "InvalidDeployment",
+        f"The deployment '{name}' cannot use the mode 'Complete' at subscription scope. "
+        "Please see https://aka.ms/deploy-to-subscription for usage details.",
+    )
+
+
+def elsewhere(name: str, location: str, known: str) -> ArmError:
+    return ArmError(
+        409,
+        "InvalidDeploymentLocation",
+        f"Invalid deployment location '{location}'. The deployment '{name}' already exists in location '{known}'.",
+    )
+
+
+def not_active(name: str, state: str) -> ArmError:
+    """The code is Azure's, the words are the local cloud's own: Azure's are not known."""
+    return ArmError(
+        409, "DeploymentCannotBeCancelled", f"The deployment '{name}' cannot be cancelled: it is not active, its state is '{state}'."
+    )
+
+
+def wrong_segments(name: str, kind: str) -> ArmError:
+    return invalid_template(
+        f"The template resource '{name}' for type '{kind}' at line '1' and column '1' has incorrect segment lengths. A nested resource "
+        "type must have identical number of segments as its resource name. A root resource type must have segment length one greater "
+        "than its resource name. Please see https://aka.ms/arm-template/#resources for usage details."
+    )
+
+
+def too_many_resources(limit: int, actual: int) -> ArmError:
+    return invalid_template(f"The number of template resources limit exceeded. Limit: '{limit}' and actual: '{actual}'")
+
+
+def defined_twice(key: str) -> ArmError:
+    return invalid_template(
+        f"The resource '{key}' at line '1' and column '1' is defined multiple times in a template. "
+        "Please see https://aka.ms/arm-template/#resources for usage details."
+    )
+
+
+def not_valid(what: str, name: str, reason: str) -> ArmError:
+    """`what` is `resource`, `variable` or `output`."""
+    place = " at line '1' and column '1'" if what == "resource" else ""
+    return invalid_template(
+        f"The template {what} '{name}'{place} is not valid: {reason}. Please see https://aka.ms/arm-template-expressions for usage details."
+    )
+
+
+def no_version(referrer: str, referred: str) -> ArmError:
+    return invalid_template(
+        f"The template resource '{referrer}' reference to '{referred}' requires an API version. "
+        "Please see https://aka.ms/arm-template for usage details."
+    )
+
+
+def outputs_failed(reasons: Mapping[str, str]) -> ArmError:
+    code = "DeploymentOutputEvaluationFailed"
+    details = [
+        {"code": code, "target": name, "message": f"The template output '{name}' is not valid: {reason}."}
+        for name, reason in reasons.items()
+    ]
+    return ArmError(
+        200,
+        code,
+        f"Unable to evaluate template outputs: '{','.join(reasons)}'. Please see error details and deployment operations. "
+        "Please see https://aka.ms/arm-common-errors for usage details.",
+        details=details,
     )
 
 

@@ -1,92 +1,101 @@
-"""What a deployment will do: its template with every expression evaluated, before anything is done."""
+"""What a deployment will do: its template taken apart and judged, before anything is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.scope import Scope, Surroundings
-from localcloud.arm.deployments.template import Template
-from localcloud.arm.deployments.types import TYPES
-from localcloud.arm.expressions import Evaluator, ExpressionError
-from localcloud.arm.expressions.values import is_of, type_name
-from localcloud.arm.ids import resource_id
+from localcloud.arm.deployments.names import Names
+from localcloud.arm.deployments.outputs import Outputs
+from localcloud.arm.deployments.planned import Plan, PlannedResource
+from localcloud.arm.deployments.rounds import Draft, drafts
+from localcloud.arm.deployments.scope import Scope
+from localcloud.arm.deployments.targets import Target
+from localcloud.arm.deployments.template import RUN_TIME, Template
+from localcloud.arm.expressions import ExpressionError, calls
 
-_NOT_SENT = {"type", "apiVersion", "name", "dependsOn", "condition", "comments", "metadata"}
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class PlannedResource:
-    """One PUT. `needs` are the ids of the planned resources that come first."""
-
-    id: str
-    kind: str
-    name: str
-    version: str
-    body: Mapping[str, Any]
-    needs: frozenset[str] = field(default_factory=frozenset)
+_MAX_RESOURCES = 800
 
 
-@dataclass(frozen=True)
-class Plan:
-    parameters: Mapping[str, Any]
-    resources: tuple[PlannedResource, ...]
-    outputs: Mapping[str, Any]
+def make_plan(template: Template, scope: Scope, target: Target) -> Plan:
+    """Raises InvalidTemplate: what can be found wrong without asking any resource shows before the first is touched."""
+    scope.resolve()
+    made = list(drafts(template.resources, scope.evaluator, target))
+    if len(made) > _MAX_RESOURCES:
+        raise errors.too_many_resources(_MAX_RESOURCES, len(made))
+    _refuse_doubles(draft.resource for draft in made)
+    names = Names(draft.resource for draft in made)
+    resources = _connected(made, names)
+    outputs = Outputs(template.outputs, scope, names)
+    outputs.check()
+    return Plan(scope.parameters.shown(), resources, tuple(draft.resource for draft in made), outputs.evaluate, bool(template.outputs))
 
 
-def make_plan(template: Template, given: Mapping[str, Any], around: Surroundings) -> Plan:
-    """Raises InvalidTemplate: all that can be wrong with a template shows before the first resource is touched."""
-    names = Scope(template.source, given, around)
-    names.resolve()
-    made = names.evaluator
-    scope = str((around.group or {})["id"])
-    planned = [_plan_resource(source, made, scope) for source in template.resources]
-    kept = [(resource, wishes) for resource, wishes in planned if resource is not None]
-    # Who depends on a resource whose condition is false does not wait for it, and it is no unknown name.
-    skipped = {name for resource, wishes in planned if resource is None for name in wishes}
-    resources = tuple(_connect(resource, wishes, [one for one, _ in kept], skipped) for resource, wishes in kept)
-    _refuse_cycles(resources)
-    return Plan(names.parameters.shown(), resources, _outputs(template, made))
+def _refuse_doubles(resources: Iterable[PlannedResource]) -> None:
+    seen: set[str] = set()
+    for resource in resources:
+        if resource.wanted and not resource.existing:
+            if resource.id.lower() in seen:
+                raise errors.defined_twice(resource.id)
+            seen.add(resource.id.lower())
 
 
-def _guard(where: str, evaluate: Callable[[], T]) -> T:
-    try:
-        return evaluate()
-    except ExpressionError as error:
-        raise errors.invalid_expression(where, str(error)) from None
+def _connected(made: list[Draft], names: Names) -> tuple[PlannedResource, ...]:
+    """Those to be PUT, with the ids of what each of them needs."""
+    direct = {id(draft.resource): _needs(draft, made, names) for draft in made}
+    done = {draft.resource.id: draft.resource for draft in made if draft.resource.wanted and not draft.resource.existing}
+    connected = []
+    for resource in done.values():
+        needs = frozenset(need.id for need in _real(direct, direct[id(resource)], set()))
+        connected.append(replace(resource, needs=needs))
+    _refuse_cycles(connected)
+    return tuple(connected)
 
 
-def _plan_resource(source: Mapping[str, Any], made: Evaluator, scope: str) -> tuple[PlannedResource | None, list[str]]:
-    """The resource and what it depends on; for one whose condition is false, None and the words by which others may name it."""
-    kind = str(source["type"])
-    name = str(_guard(f"resource '{source['name']}'", lambda: made.expand(source["name"])))
-    if kind.count("/") != name.count("/") + 1:
-        raise errors.invalid_template(f"The template resource '{name}' of type '{kind}' has an incorrect number of name segments")
-    key = resource_id(scope, kind, name)
-    where = f"resource '{key}'"
-    if _guard(where, lambda: made.expand(source.get("condition", True))) is False:
-        return None, [key.lower(), name.lower()]
-    body = _guard(where, lambda: made.expand({name: value for name, value in source.items() if name not in _NOT_SENT}))
-    wishes = _guard(where, lambda: made.expand(source.get("dependsOn") or []))
-    return PlannedResource(key, kind, name, str(source["apiVersion"]), body), [str(wish).lower() for wish in wishes]
-
-
-def _connect(resource: PlannedResource, wishes: list[str], all_: list[PlannedResource], skipped: set[str]) -> PlannedResource:
-    """Turn what it depends on, ids or bare names, into ids."""
-    needs = set()
-    for wish in wishes:
-        named = [one.id for one in all_ if wish in (one.id.lower(), one.name.lower(), f"{one.kind}/{one.name}".lower())]
-        if not named and wish not in skipped:
+def _needs(draft: Draft, made: list[Draft], names: Names) -> list[PlannedResource]:
+    found = []
+    for wish in draft.wishes:
+        named = names.find(wish)
+        if not named:
             raise errors.undefined_resource(wish)
-        needs.update(named)
-    return PlannedResource(resource.id, resource.kind, resource.name, resource.version, resource.body, frozenset(needs))
+        found.extend(named)
+    if draft.resource.wanted:
+        found.extend(_referred(draft, names))
+    loop, batch = draft.resource.loop, draft.batch
+    found.extend(one.resource for one in made if batch and one.resource.loop == loop and one.resource.index in batch)
+    return found
 
 
-def _refuse_cycles(resources: tuple[PlannedResource, ...]) -> None:
+def _referred(draft: Draft, names: Names) -> Iterator[PlannedResource]:
+    """What is referred to by name is waited for; also by id, when no version says that it is there already."""
+    for call in calls(draft.body.evaluated, *RUN_TIME):
+        try:
+            word = draft.evaluator.node(call.arguments[0], {})
+        except (ExpressionError, IndexError):
+            continue  # it depends on another reference, or is wrong: then evaluating it says so
+        if not isinstance(word, str) or (word.startswith("/") and len(call.arguments) > 1):
+            continue
+        found = names.find(word)
+        if not found and not word.startswith("/"):
+            raise errors.undefined_resource(word)
+        if not found and len(call.arguments) < 2:
+            raise errors.no_version(draft.resource.name, word)
+        yield from found
+
+
+def _real(direct: Mapping[int, list[PlannedResource]], needs: list[PlannedResource], seen: set[int]) -> Iterator[PlannedResource]:
+    """Who needs what is not PUT needs what that one does, if it is read only, and nothing, if its condition is false."""
+    for need in needs:
+        if need.wanted and not need.existing:
+            yield need
+        elif need.existing and id(need) not in seen:
+            seen.add(id(need))
+            yield from _real(direct, direct[id(need)], seen)
+
+
+def _refuse_cycles(resources: list[PlannedResource]) -> None:
     left = list(resources)
     done: set[str] = set()
     while ready := [one for one in left if one.needs <= done]:
@@ -99,12 +108,6 @@ def _refuse_cycles(resources: tuple[PlannedResource, ...]) -> None:
         )
 
 
-def _outputs(template: Template, made: Evaluator) -> dict[str, Any]:
-    shown = {}
-    for name, declared in template.outputs.items():
-        label, kind = TYPES.get(str(declared.get("type", "")).lower(), ("", "any"))
-        value = _guard(f"output '{name}'", partial(made.expand, declared.get("value")))
-        if not label or not is_of(value, kind):
-            raise errors.invalid_template(f"The type of the output '{name}' is not valid: the value is of type '{type_name(value)}'")
-        shown[name[:1].lower() + name[1:]] = {"type": label} if label.startswith("Secure") else {"type": label, "value": value}
-    return shown
+def named(resource: PlannedResource) -> dict[str, Any]:
+    """As dependencies and operations name a resource."""
+    return {"id": resource.id, "resourceType": resource.kind, "resourceName": resource.name}

@@ -6,35 +6,48 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.errors import invalid_template
 from localcloud.arm.deployments.normal_form import normal_form
 from localcloud.arm.errors import not_supported
+from localcloud.arm.expressions import ExpressionError, calls
 from localcloud.arm.expressions.hashing import template_hash
 
-_TOP = {"$schema", "contentVersion", "apiProfile", "metadata", "parameters", "variables", "resources", "outputs"}
-_TOP_UNSUPPORTED = {"functions", "languageVersion", "definitions", "imports", "extensions"}
-_PARAMETER = {"type", "defaultValue", "allowedValues", "minValue", "maxValue", "minLength", "maxLength", "metadata", "nullable"}
-_RESOURCE_UNSUPPORTED = {
-    "copy",
+RUN_TIME = ("reference", "references", "list*")  # the functions that ask for the state of resources
+_TOP = {
+    "$schema",
+    "languageVersion",
+    "contentVersion",
+    "apiProfile",
+    "metadata",
+    "definitions",
+    "functions",
+    "parameters",
+    "variables",
     "resources",
-    "scope",
-    "resourceGroup",
-    "subscriptionId",
-    "existing",
-    "import",
-    "asserts",
-    "deploymentScope",
+    "outputs",
 }
-_OUTPUT = {"type", "value", "metadata"}
+_TOP_UNSUPPORTED = {"imports", "extensions", "asserts", "experimental", "experimentalFeatures"}
+_RESOURCE = ("type", "apiVersion", "name", "dependsOn", "condition", "copy", "resources", "scope", "resourceGroup", "subscriptionId")
+_RESOURCE_KEYS = {key.lower(): key for key in (*_RESOURCE, "existing", "properties", "location", "tags", "identity")}
+_RESOURCE_UNSUPPORTED = {"import", "extension", "asserts", "deploymentScope", "managementGroupId", "@options", "apiProfile"}
+_OUTPUT_UNSUPPORTED = {"asserts"}
 _MAX_RESOURCES, _MAX_PARAMETERS, _MAX_VARIABLES, _MAX_OUTPUTS = 800, 256, 256, 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """A resource as it stands in the template, with those that are nested in it. `symbol` is "" before languageVersion 2.0."""
+
+    fields: Mapping[str, Any]
+    symbol: str
+    children: tuple[Source, ...]
 
 
 @dataclass(frozen=True)
 class Template:
     content_version: str
-    parameters: Mapping[str, Mapping[str, Any]]
-    variables: Mapping[str, Any]
-    resources: tuple[Mapping[str, Any], ...]
+    resources: tuple[Source, ...]
     outputs: Mapping[str, Mapping[str, Any]]
     hash: str
     source: Mapping[str, Any]
@@ -48,24 +61,16 @@ def read_template(source: Mapping[str, Any], *, stored: bool = False) -> Templat
     _keys(source, _TOP, _TOP_UNSUPPORTED, "the template")
     if not source.get("$schema") or not source.get("contentVersion"):
         raise invalid_template("The template must have a '$schema' and a 'contentVersion'")
-    parameters = _section(source, "parameters", _MAX_PARAMETERS)
-    for name, declared in parameters.items():
-        _keys(declared, _PARAMETER, {"$ref", "items", "properties"}, f"the parameter '{name}'")
+    _section(source, "parameters", _MAX_PARAMETERS)
+    _check_variables(_section(source, "variables", _MAX_VARIABLES))
     outputs = _section(source, "outputs", _MAX_OUTPUTS)
     for name, declared in outputs.items():
-        _keys(declared, _OUTPUT, {"copy", "condition"}, f"the output '{name}'")
-    variables = _section(source, "variables", _MAX_VARIABLES)
-    if "copy" in {name.lower() for name in variables}:
-        raise not_supported("A 'copy' in the variables of a template")
-    return Template(
-        content_version=str(source["contentVersion"]),
-        parameters=parameters,
-        variables=variables,
-        resources=_resources(source.get("resources")),
-        outputs=outputs,
-        hash=template_hash(normal_form(source) if stored else source),
-        source=source,
-    )
+        _keys(declared, None, _OUTPUT_UNSUPPORTED, f"the output '{name}'")
+    try:
+        hashed = template_hash(normal_form(source) if stored else source)
+    except AttributeError:
+        raise invalid_template("A section of the template is not an object") from None
+    return Template(str(source["contentVersion"]), _resources(source), outputs, hashed, source)
 
 
 def _section(source: Mapping[str, Any], name: str, most: int) -> Mapping[str, Any]:
@@ -77,30 +82,62 @@ def _section(source: Mapping[str, Any], name: str, most: int) -> Mapping[str, An
     return section
 
 
-def _resources(given: Any) -> tuple[Mapping[str, Any], ...]:
-    if isinstance(given, dict):
-        raise not_supported("A template whose resources are an object (languageVersion 2.0)")
-    if not isinstance(given, list) or len(given) > _MAX_RESOURCES:
-        raise invalid_template(f"The template's 'resources' must be an array of at most {_MAX_RESOURCES} items")
-    for resource in given:
-        _keys(resource, None, _RESOURCE_UNSUPPORTED, "a resource")
-        missing = [key for key in ("type", "apiVersion", "name") if not resource.get(key)]
-        if missing:
-            raise invalid_template(f"A resource of the template lacks '{missing[0]}'", "properties.template.resources")
-        _refuse_copies(resource.get("properties"))
-    return tuple(given)
+def _check_variables(variables: Mapping[str, Any]) -> None:
+    """ARM looks at all of them, used or not: their values must be known before anything is deployed."""
+    for name, value in variables.items():
+        try:
+            found = next(calls(value, *RUN_TIME), None)
+        except ExpressionError:
+            continue  # an unused variable may be as wrong as it likes; a used one tells of itself
+        if found is not None:
+            raise errors.not_valid("variable", name, misplaced(found.name))
 
 
-def _refuse_copies(value: Any) -> None:
-    """A property `copy` is a loop, not data."""
-    if isinstance(value, dict):
-        if isinstance(value.get("copy"), list):
-            raise not_supported("A 'copy' in the properties of a resource")
-        for item in value.values():
-            _refuse_copies(item)
-    elif isinstance(value, list):
-        for item in value:
-            _refuse_copies(item)
+def misplaced(function: str) -> str:
+    return (
+        f"The template function '{function}' is not expected at this location. "
+        "Please see https://aka.ms/arm-template-expressions for usage details."
+    )
+
+
+def _resources(source: Mapping[str, Any]) -> tuple[Source, ...]:
+    given = source.get("resources")
+    if given is None and "resources" not in source:
+        raise invalid_template("The template must have 'resources'")
+    read = _read_resources(given or [], symbolic=str(source.get("languageVersion", "")).startswith("2"))
+    if _count(read) > _MAX_RESOURCES:
+        raise errors.too_many_resources(_MAX_RESOURCES, _count(read))
+    return read
+
+
+def _read_resources(given: Any, *, symbolic: bool) -> tuple[Source, ...]:
+    """Of languageVersion 2.0 they are an object by symbolic names, before that an array."""
+    if symbolic and isinstance(given, dict):
+        return tuple(_read_resource(fields, symbol, symbolic=True) for symbol, fields in given.items())
+    if not isinstance(given, list):
+        raise invalid_template("The template's 'resources' must be an array, or an object with the languageVersion '2.0'")
+    return tuple(_read_resource(fields, "", symbolic=symbolic) for fields in given)
+
+
+def _read_resource(given: Any, symbol: str, *, symbolic: bool) -> Source:
+    _keys(given, None, _RESOURCE_UNSUPPORTED, "a resource")
+    fields = {_RESOURCE_KEYS.get(key.lower(), key): value for key, value in given.items()}
+    missing = [key for key in ("type", "apiVersion", "name") if not fields.get(key)]
+    if missing:
+        raise invalid_template(f"A resource of the template lacks '{missing[0]}'", "properties.template.resources")
+    if fields.get("existing") and not symbolic:
+        raise invalid_template("A resource can be 'existing' only with the languageVersion '2.0'")
+    children = _read_resources(fields.get("resources") or [], symbolic=symbolic)
+    if any("copy" in child.fields for child in children):
+        raise invalid_template(
+            f"The template resource '{fields['name']}' at line '1' and column '1' is not valid. Copying nested resources is not supported. "
+            "Please see https://aka.ms/arm-copy/#looping-on-a-nested-resource for usage details."
+        )
+    return Source(fields, symbol, children)
+
+
+def _count(sources: tuple[Source, ...]) -> int:
+    return sum(1 + _count(source.children) for source in sources)
 
 
 def _keys(given: Any, known: Iterable[str] | None, unsupported: Iterable[str], where: str) -> None:

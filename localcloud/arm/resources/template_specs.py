@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
-from localcloud.arm.errors import ArmError, bad_request, invalid_content, not_supported, resource_not_found
+from localcloud.arm.errors import bad_request, invalid_content, not_supported, resource_not_found
 from localcloud.arm.ids import resource_id, timestamp
 from localcloud.arm.routing import GROUP, Route
 
@@ -36,17 +36,10 @@ class TemplateSpecs:
             Route("DELETE", f"{spec}/versions/{{version}}", self.delete_version),
         ]
 
-    def template(self, version_id: str) -> Resource:
-        """The main template of a version, for a deployment. Raises the deployment's own error."""
+    def content(self, version_id: str) -> Resource | None:
+        """The properties of a version, for a deployment; None when there is no such version."""
         version = self._versions.get(version_id.lower())
-        if version is None:
-            raise ArmError(
-                404,
-                "InvalidTemplateSpec",
-                f"Unable to retrieve the template content from the resource ID '{version_id}'. "
-                "Please see https://aka.ms/arm-deploy for usage details.",
-            )
-        return dict(version["properties"]["mainTemplate"])
+        return None if version is None else dict(version["properties"])
 
     def put_spec(self, call: Call, group: str, spec: str) -> Reply:
         key = self._id(group, spec)

@@ -1,0 +1,106 @@
+"""How a resource as it is differs from what a template makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from localcloud.arm.deployments.masks import MASK
+from localcloud.arm.deployments.references import late
+from localcloud.arm.expressions import is_expression
+from localcloud.arm.ids import region
+
+Change = dict[str, Any]
+
+# What a service sets itself, and a template does not. Azure knows it of each type; these are the ones of the types that are here.
+_READ_ONLY = {
+    "provisioningState",
+    "provisioningTimeoutInSeconds",
+    "isCustomProvisioningTimeout",
+    "instanceView",
+    "etag",
+    "resourceGuid",
+    "systemData",
+    "creationDate",
+    "creationTime",
+    "loginServer",
+    "principalId",
+    "clientId",
+    "vaultUri",
+    "primaryEndpoints",
+    "primaryLocation",
+    "statusOfPrimary",
+    "defaultSecurityRules",
+    "fqdn",
+    "ip",
+    "createdOn",
+    "updatedOn",
+    "createdBy",
+    "updatedBy",
+}
+_DEFAULTS = {"sku": "Standard", "tier": "Standard"}
+
+
+def normal(body: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """A resource as what-if shows it: without what its service sets itself."""
+    shown = _without_read_only({key: value for key, value in body.items() if key != "systemData"})
+    return {"apiVersion": version, **shown}
+
+
+def _without_read_only(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_read_only(item) for key, item in value.items() if key not in _READ_ONLY}
+    if isinstance(value, list):
+        return [_without_read_only(item) for item in value]
+    return value
+
+
+def delta(before: Any, after: Any, path: str = "") -> list[Change]:
+    """The properties that change, by their paths; a PUT replaces, so what the template leaves out is deleted."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [change for key in sorted({*before, *after}) for change in _property(key, before, after, path)]
+    if isinstance(before, list) and isinstance(after, list):
+        children = [*_items(before, after)]
+        return [{"path": path, "propertyChangeType": "Array", "children": children}] if children else []
+    if _same(path, before, after):
+        return []
+    return [{"path": path, "propertyChangeType": "Modify", "before": before, "after": after}]
+
+
+def _property(key: str, before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> list[Change]:
+    inner = f"{path}.{key}" if path else key
+    if key in before and key in after:
+        return delta(before[key], after[key], inner)
+    if key in after:
+        return [] if _is_unknown(after[key]) else [{"path": inner, "propertyChangeType": "Create", "after": after[key]}]
+    # What is empty, or a default, is what leaving it out gives again.
+    if before[key] in ([], {}, "", None, False) or _DEFAULTS.get(key) == before[key]:
+        return []
+    return [{"path": inner, "propertyChangeType": "Delete", "before": before[key]}]
+
+
+def _items(before: list[Any], after: list[Any]) -> Iterator[Change]:
+    for at, (old, new) in enumerate(zip(before, after, strict=False)):
+        if isinstance(old, dict) and isinstance(new, dict):
+            children = delta(old, new)
+            if children:
+                yield {"path": str(at), "propertyChangeType": "Modify", "children": children}
+        else:
+            yield from delta(old, new, str(at))
+    for at in range(len(before), len(after)):
+        yield {"path": str(at), "propertyChangeType": "Create", "after": after[at]}
+    for at in range(len(after), len(before)):
+        yield {"path": str(at), "propertyChangeType": "Delete", "before": before[at]}
+
+
+def _same(path: str, before: Any, after: Any) -> bool:
+    if path == "location" or path.endswith("Id"):
+        return region(before) == region(after)
+    return bool(before == after) or _is_unknown(after)
+
+
+def _is_unknown(value: Any) -> bool:
+    """A secret, or what waits for other resources: it cannot be said whether it changes."""
+    if isinstance(value, dict):
+        return bool(value) and all(_is_unknown(item) for item in value.values())
+    return isinstance(value, str) and (value == MASK or (is_expression(value) and late(value)))
