@@ -45,6 +45,12 @@ def duration(span: timedelta) -> str:
     return "PT" + (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "") + f"{text}S"
 
 
+def go_duration(span: float) -> str:
+    """Seconds as Go writes them: `10s`, `2m40s`."""
+    minutes, rest = divmod(span, 60)
+    return (f"{minutes:.0f}m" if minutes else "") + f"{rest:g}s"
+
+
 def region(location: object) -> str:
     """`westeurope`, however it is written: `West Europe` is the same."""
     return str(location).replace(" ", "").lower()

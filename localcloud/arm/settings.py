@@ -14,7 +14,9 @@ class Latencies:
     pulling: float = 3.0  # Creating -> the image is being pulled
     pull: float = 2.0
     start: float = 8.0  # pulled -> started
-    back_off: float = 10.0  # before a container is started again
+    back_off: float = 10.0  # before a container is started again, twice as long each time
+    back_off_most: float = 300.0
+    back_off_forgotten: float = 600.0  # of running: then the next one is as long as the first
     accepted: float = 1.0  # a deployment: Accepted -> Running
     poll: float = 2.0  # a deployment looks at its resources this often
     forget: float = 2.0  # the deletion of a deployment's record

@@ -202,7 +202,7 @@ def test_deleting_a_running_group_ends_its_processes(arm: LocalArm) -> None:
     deploy(arm, name, "trap 'echo asked' TERM; echo up; sleep 600 & wait; sleep 600")
     group_in(arm, name, "Running")
     wait_for(lambda: "up" in log_of(arm, name), "the container to be up")
-    container = arm.state.containers._groups[group_in(arm, name, "Running").id.lower()].containers[0]
+    container = arm.state.containers.groups.by_id[group_in(arm, name, "Running").id.lower()].containers[0]
     with arm.containers() as client:
         deleted = client.container_groups.begin_delete(GROUP, name).result()
         assert deleted.instance_view.state == "Running"

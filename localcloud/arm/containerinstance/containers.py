@@ -8,6 +8,8 @@ from typing import Any
 
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.group import ContainerStatus
+from localcloud.arm.containerinstance.network import read_ports
+from localcloud.arm.containerinstance.probes import read_probe
 from localcloud.arm.containerinstance.reading import as_list, as_object, only
 from localcloud.arm.containerinstance.volumes import read_mounts
 from localcloud.arm.errors import bad_request, not_supported
@@ -17,10 +19,9 @@ NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MOST = 60
 
-_INIT = {"image", "command", "environmentVariables", "volumeMounts"}
-_CONTAINER = _INIT | {"ports", "resources"}
-# Azure's, not ours: accepted when empty, refused when they ask for something.
-_UNSUPPORTED = {"livenessProbe", "readinessProbe", "securityContext", "configMap"}
+_INIT = {"image", "command", "environmentVariables", "volumeMounts", "securityContext"}
+_CONTAINER = _INIT | {"ports", "resources", "livenessProbe", "readinessProbe", "configMap"}
+_SECURITY = {"privileged", "allowPrivilegeEscalation", "capabilities", "runAsUser", "runAsGroup", "seccompProfile"}
 
 Volumes = Mapping[str, Volume]
 
@@ -45,23 +46,46 @@ def _container(given: Any, volumes: Volumes, group: str, path: str, *, is_init: 
     only(entry, {"name", "properties"}, (), "Container", f"{path}.")
     name = str(entry.get("name") or "")
     if not NAME.fullmatch(name):
-        raise errors.invalid_name("Container", name, group)
-    properties = as_object(entry.get("properties"), path)
+        raise errors.invalid_container_name(name, group)
+    properties, path = as_object(entry.get("properties"), path), f"{path}.properties"
     kind = "InitContainerPropertiesDefinition" if is_init else "ContainerProperties"
-    only(properties, (_INIT if is_init else _CONTAINER) | {"instanceView"}, _UNSUPPORTED, kind, f"{path}.properties.")
+    only(properties, (_INIT if is_init else _CONTAINER) | {"instanceView"}, (), kind, f"{path}.")
     if not properties.get("image"):
         raise bad_request("InvalidContainerImage", f"The image of container '{name}' in container group '{group}' is not specified.")
     requests, limits = ({}, None) if is_init else _resources(as_object(properties.get("resources"), path), name, group)
     return ContainerStatus(
         name=name,
         image=str(properties["image"]),
-        command=[str(word) for word in as_list(properties.get("command"), f"{path}.properties.command")],
-        ports=as_list(properties.get("ports"), f"{path}.properties.ports"),
-        variables=_variables(as_list(properties.get("environmentVariables"), f"{path}.properties.environmentVariables"), name, group),
+        command=[str(word) for word in as_list(properties.get("command"), f"{path}.command")],
+        ports=read_ports(properties.get("ports"), f"{path}.ports", group),
+        variables=_variables(as_list(properties.get("environmentVariables"), f"{path}.environmentVariables"), name, group),
         requests=requests,
         limits=limits,
         mounts=read_mounts(properties.get("volumeMounts"), volumes, name, group),
+        security=_security(properties.get("securityContext"), f"{path}.securityContext"),
+        config=_config(properties.get("configMap"), f"{path}.configMap"),
+        liveness=read_probe(properties.get("livenessProbe"), f"{path}.livenessProbe", name, group),
+        readiness=read_probe(properties.get("readinessProbe"), f"{path}.readinessProbe", name, group),
     )
+
+
+def _security(given: Any, path: str) -> dict[str, Any] | None:
+    """Kept and shown; whether it is enforced is up to what runs the containers."""
+    if given is None:
+        return None
+    entry = as_object(given, path)
+    only(entry, _SECURITY, (), "SecurityContextDefinition", f"{path}.")
+    only(as_object(entry.get("capabilities"), path), {"add", "drop"}, (), "SecurityContextCapabilitiesDefinition", f"{path}.capabilities.")
+    return dict(entry)
+
+
+def _config(given: Any, path: str) -> dict[str, Any] | None:
+    """Of newer versions: for groups that are made from a profile, which the local cloud has not got."""
+    entry = as_object(given, path)
+    only(entry, {"keyValuePairs"}, (), "ConfigMap", f"{path}.")
+    if entry.get("keyValuePairs"):
+        raise not_supported("A configuration map of a container")
+    return dict(entry) or None
 
 
 def _resources(given: Mapping[str, Any], name: str, group: str) -> tuple[dict[str, float], dict[str, float] | None]:
@@ -71,10 +95,13 @@ def _resources(given: Mapping[str, Any], name: str, group: str) -> tuple[dict[st
         amounts = {key: float(requests[key]) for key in ("memoryInGB", "cpu")}
     except (KeyError, TypeError, ValueError):
         raise errors.no_resources(name, group) from None
-    if requests.get("gpu"):
-        raise not_supported("A GPU")
     limits = as_object(given.get("limits"), "limits")
+    if requests.get("gpu") or limits.get("gpu"):
+        raise not_supported("A GPU")
     known = {key: float(value) for key, value in limits.items() if isinstance(value, int | float)}
+    for key, limit in known.items():
+        if limit < amounts.get(key, 0.0):
+            raise errors.invalid_limits(name, group, key)
     return amounts, known or None
 
 

@@ -31,11 +31,17 @@ def invalid_update(group: str) -> ArmError:
     )
 
 
-def invalid_name(kind: str, name: str, group: str) -> ArmError:
+_NAMES = "must contain no more than 63 characters and must match the regex '[a-z0-9]([-a-z0-9]*[a-z0-9])?' (e.g. 'my-name')."
+
+
+def invalid_name(name: str) -> ArmError:
+    """After the words for a container, which are Azure's."""
+    return bad_request("InvalidContainerGroupName", f"The container group name '{name}' is invalid. The container group name {_NAMES}")
+
+
+def invalid_container_name(name: str, group: str) -> ArmError:
     return bad_request(
-        f"Invalid{kind}Name",
-        f"The name '{name}' in container group '{group}' is invalid. It must have 1 to 63 characters: lowercase letters, numbers and "
-        "hyphens, no hyphen at the start or the end, and no two hyphens in a row.",
+        "InvalidContainerName", f"The container name '{name}' in container group '{group}' is invalid. The container name {_NAMES}"
     )
 
 
@@ -137,4 +143,100 @@ def init_failed(container: str, group: str, code: int) -> ArmError:
     """The local cloud's own words: Azure's are not known."""
     return bad_request(
         "InitContainerFailed", f"The init container '{container}' of container group '{group}' ended with exit code '{code}'."
+    )
+
+
+def stopped(group: str, resource_group: str) -> ArmError:
+    """Azure's words; that the status is 409 is a guess."""
+    return ArmError(409, "ContainerGroupStopped", f"Container Group '{group}' in resource group '{resource_group}' is stopped.")
+
+
+def not_running(container: str, group: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return ArmError(409, "ContainerNotRunning", f"The container '{container}' in container group '{group}' is not running.")
+
+
+def label_taken(label: str, group: str) -> ArmError:
+    return bad_request(
+        "DnsNameLabelAlreadyTaken",
+        f"The DNS name label '{label}' in container group '{group}' is not available. Try using a different label.",
+    )
+
+
+def no_ports(group: str) -> ArmError:
+    return bad_request("MissingIpAddressPorts", f"The ports in the 'ipAddress' of container group '{group}' cannot be empty.")
+
+
+def public_in_a_network() -> ArmError:
+    return bad_request("InvalidIpAddressTypeForNetworkProfile", "IP Address type can't be public when network profile is set.")
+
+
+def private_without_a_network(group: str) -> ArmError:
+    return bad_request(
+        "PrivateIPAddressNotSupported",
+        f"IP Address type in container group '{group}' is invalid. Private IP address is only supported when network profile is defined.",
+    )
+
+
+def invalid_address(what: str, group: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request("InvalidIpAddress", f"The 'ipAddress' of container group '{group}' is invalid: {what}.")
+
+
+def invalid_port(given: object, group: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request("InvalidPort", f"The port '{given}' of container group '{group}' is invalid: it must be from 1 to 65535.")
+
+
+def invalid_identity(what: str, group: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request("InvalidIdentity", f"The identity of container group '{group}' is invalid: {what}.")
+
+
+def invalid_probe(what: str, container: str, group: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request("InvalidProbe", f"A probe of container '{container}' of container group '{group}' is invalid: {what}.")
+
+
+def invalid_policy(group: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request("InvalidCcePolicy", f"The 'ccePolicy' of container group '{group}' is not in base64.")
+
+
+def invalid_limits(container: str, group: str, resource: str) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request(
+        "InvalidResourceLimits", f"The '{resource}' limit of container '{container}' of container group '{group}' is less than its request."
+    )
+
+
+def old_credential(group: str) -> ArmError:
+    return bad_request(
+        "InvalidImageRegistryCredentialType", f"Identity in 'imageRegistryCredentials' of container group '{group}' is not supported."
+    )
+
+
+def ambiguous_credential(server: str, group: str) -> ArmError:
+    """Azure's code, spelt as Azure spells it; the words are the local cloud's own."""
+    return bad_request(
+        "AmbiguousImageResitryCredentialType",
+        f"The credential for '{server}' in the 'imageRegistryCredentials' of container group '{group}' has an identity and a username.",
+    )
+
+
+def spot_with_sku(sku: str) -> ArmError:
+    return bad_request("SpotPriorityContainerGroupNotSupportedInSku", f"Spot Priority Container Group is not supported in '{sku}' Sku.")
+
+
+def spot_with_gpu() -> ArmError:
+    return bad_request(
+        "SpotPriorityContainerGroupWithGPUResourcesNotSupported",
+        "Spot Priority Container Groups that include containers requesting GPU resources are not supported.",
+    )
+
+
+def only_tags(group: str, given: Iterable[str]) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request(
+        "InvalidContainerGroupPatch", f"A PATCH of container group '{group}' can change its tags and zones, and not '{','.join(given)}'."
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from localcloud.arm.containerinstance.network import Address
+from localcloud.arm.containerinstance.probes import Probe
 from localcloud.arm.errors import ArmError
 from localcloud.arm.ids import seconds
 from localcloud.containers import Container, Mount, Volume
@@ -40,9 +42,15 @@ class ContainerStatus:
     requests: dict[str, float]
     limits: dict[str, float] | None = None
     mounts: tuple[Mount, ...] = ()
+    security: State | None = None
+    config: State | None = None
+    liveness: Probe | None = None
+    readiness: Probe | None = None
     current: State | None = None
     previous: State | None = None
     restarts: int = 0
+    failures: int = 0  # ends in a row, without a long run between them
+    since: datetime | None = None  # the latest start
     events: list[State] = field(default_factory=list)
     process: Container | None = None
     run: object = None  # the identity of the latest start: an end that is reported for another one is stale
@@ -57,7 +65,11 @@ class ContainerStatus:
 
     @property
     def succeeded(self) -> bool:
-        return self.ended and self.current is not None and self.current["exitCode"] == 0
+        return self.ended and self.current is not None and self.current.get("exitCode") == 0
+
+    @property
+    def running(self) -> bool:
+        return self.current is not None and self.current["state"] == "Running"
 
     def event(self, name: str, message: str, now: datetime, kind: str = "Normal") -> None:
         add_event(self.events, name, message, now, kind)
@@ -73,11 +85,15 @@ class ContainerGroup:
     registries: list[dict[str, Any]]
     logins: list[tuple[str, str, str]]  # server, username, password: kept from sight
     restart_policy: str  # "" when the creator sent none: ACI then behaves as `Always` and does not show it
-    ip_address: dict[str, Any] | None
+    address: Address | None
     containers: list[ContainerStatus]
     init: list[ContainerStatus] = field(default_factory=list)
     volumes: list[Volume] = field(default_factory=list)
     subnets: list[dict[str, str]] = field(default_factory=list)
+    sku: str = "Standard"
+    zones: list[str] | None = None
+    extras: State = field(default_factory=dict)  # properties that change nothing here, as they are shown
+    spec: State = field(default_factory=dict)  # what was asked for: an update that asks for the same restarts nothing
     eviction: float = 0.0  # seconds after its start, if a fault says so
     comes_back: bool = True  # whether it is started again then
     priority: str = ""  # "" when the creator sent none: ACI does not show it then
@@ -85,6 +101,7 @@ class ContainerGroup:
     held: Callable[[ContainerGroup], None] | None = None  # what comes next then
     provisioning_state: str = "Pending"
     error: ArmError | None = None
+    stopped: bool = False
     events: list[State] = field(default_factory=list)
     hidden: bool = False  # a GET does not find it yet
     incarnation: object = field(default_factory=object)  # changes with every PUT and DELETE: timers of an old one do nothing
@@ -111,6 +128,8 @@ class ContainerGroup:
     @property
     def state(self) -> str:
         """The instance view's state."""
+        if self.stopped:
+            return "Stopped"
         if any(container.ended and not container.succeeded for container in self.init):
             return "Failed"
         # A failed provisioning is still pending to the instance view: nothing has run, and ACI may go on trying.
@@ -118,7 +137,7 @@ class ContainerGroup:
             return "Pending"
         if not self.ended:
             return "Running"
-        return "Succeeded" if all(container.current and container.current["exitCode"] == 0 for container in self.containers) else "Failed"
+        return "Succeeded" if all(container.succeeded for container in self.containers) else "Failed"
 
     def container(self, name: str) -> ContainerStatus | None:
         return next((container for container in self.everything if container.name == name), None)

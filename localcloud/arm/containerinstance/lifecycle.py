@@ -6,12 +6,13 @@ Its init containers run one after the other while the group is still Creating. O
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus, add_event
 from localcloud.arm.containerinstance.pulling import Pulling
-from localcloud.arm.ids import milliseconds
+from localcloud.arm.ids import go_duration, milliseconds
 from localcloud.containers import Launch
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 EVICTED = 7147  # what ACI says of a container that it stopped for its own ends
+STOPPED = "Container stopped per client request"
 
 
 class Remains:
@@ -64,11 +66,40 @@ class Lifecycle:
         add_event(group.events, "InsufficientCapacity.", why, self._state.clock.now(), "Warning")
 
     def abandon(self, group: ContainerGroup) -> None:
-        """Kill what runs; timers that were set for the group do nothing from now on."""
+        """Kill what runs and forget what it wrote; timers that were set for the group do nothing from now on."""
+        self._end_life(group)
+        self._state.runtime.forget(group.name)
+
+    def stop_group(self, group: ContainerGroup) -> None:
+        """At the client's wish: a container that has not ended by itself shows that, and no exit code."""
+        now = milliseconds(self._state.clock.now())
+        for container in group.everything:
+            if not container.ended:
+                container.current = {"state": "Terminated", "finishTime": now, "detailStatus": STOPPED}
+        group.stopped = True
+        self.abandon(group)
+
+    def start_group(self, group: ContainerGroup) -> None:
+        """Anew, as after a PUT."""
+        self.abandon(group)
+        self._begin_again(group)
+
+    def restart_group(self, group: ContainerGroup) -> None:
+        """In place: the volumes stay as they are."""
+        self._end_life(group)
+        self._begin_again(group)
+
+    def _begin_again(self, group: ContainerGroup) -> None:
+        group.stopped, group.provisioning_state, group.error, group.events = False, "Pending", None, []
+        for container in group.everything:
+            container.current = container.previous = container.process = None
+            container.restarts, container.failures, container.events = 0, 0, []
+        self.provision(group, "")
+
+    def _end_life(self, group: ContainerGroup) -> None:
         group.incarnation = object()
         for container in group.everything:
             self._kill(container)
-        self._state.runtime.forget(group.name)
 
     def _kill(self, container: ContainerStatus) -> None:
         container.run = None
@@ -165,6 +196,7 @@ class Lifecycle:
         if container.process is not None:
             container.process.stop(0)  # it has ended: only its files are left
         run = container.run = object()
+        container.since = now
         container.event("Started", "Started container", now)
         container.current = {"state": "Running", "startTime": milliseconds(now), "detailStatus": ""}
 
@@ -222,9 +254,11 @@ class Lifecycle:
         return code != 0 or group.restart_policy != "OnFailure"
 
     def _back_off(self, group: ContainerGroup, container: ContainerStatus) -> None:
+        now = self._state.clock.now()
+        delay = self._delay(container, now)
         container.previous = container.current
-        container.current = {"state": "Waiting", "detailStatus": "CrashLoopBackOff: Back-off restarting failed"}
-        container.event("BackOff", "Back-off restarting failed container", self._state.clock.now(), "Warning")
+        container.current = {"state": "Waiting", "detailStatus": f"CrashLoopBackOff: Back-off {go_duration(delay)} restarting failed"}
+        container.event("BackOff", "Back-off restarting failed container", now, "Warning")
 
         def again(group: ContainerGroup) -> None:
             container.restarts += 1
@@ -232,7 +266,16 @@ class Lifecycle:
                 self._started(group)
             self._start(group, container)
 
-        self._later(group, self._latencies.back_off, again)
+        self._later(group, delay, again)
+
+    def _delay(self, container: ContainerStatus, now: datetime) -> float:
+        """Twice the last one, up to five minutes; as at first after ten minutes of running."""
+        latencies = self._latencies
+        if container.since and (now - container.since).total_seconds() >= latencies.back_off_forgotten:
+            container.failures = 0
+        delay = min(latencies.back_off * 2.0**container.failures, latencies.back_off_most)
+        container.failures += 1
+        return delay
 
 
 def _limits(group: ContainerGroup, container: ContainerStatus) -> dict[str, float]:

@@ -1,15 +1,20 @@
-"""The asynchronous operations behind PUTs."""
+"""The asynchronous operations behind what takes its time: each follows the provisioning of one group."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from localcloud.arm.calls import Call
 from localcloud.arm.containerinstance.group import ContainerGroup
-from localcloud.arm.ids import timestamp
+from localcloud.arm.ids import guid, timestamp
+
+if TYPE_CHECKING:
+    from localcloud.arm.state import ArmState
 
 KEPT = 1_000  # operations; far more than there can be containers at once
+VERSION = "2018-06-01"  # of an operation's URL, whatever version the request had
 
 
 @dataclass(frozen=True)
@@ -19,14 +24,24 @@ class _Operation:
 
 
 class Operations:
-    def __init__(self) -> None:
+    def __init__(self, state: ArmState) -> None:
+        self._state = state
         self._operations: dict[str, _Operation] = {}  # the oldest first
 
-    def begin(self, group: ContainerGroup, key: str, now: datetime) -> str:
-        self._operations[key] = _Operation(group, now)
+    def begin(self, call: Call, group: ContainerGroup) -> dict[str, str]:
+        """The header that tells the client where to ask."""
+        key = guid(self._state.ids)
+        self._operations[key] = _Operation(group, self._state.clock.now())
         if len(self._operations) > KEPT:
             del self._operations[next(iter(self._operations))]
-        return key
+        subscription = f"{call.base}/subscriptions/{self._state.settings.subscription}"
+        url = f"{subscription}/providers/Microsoft.ContainerInstance/locations/{group.location}/operations/{key}?api-version={VERSION}"
+        return {"Azure-AsyncOperation": url}
+
+    def group(self, key: str) -> ContainerGroup | None:
+        """The group that an operation is about."""
+        operation = self._operations.get(key.lower())
+        return operation.group if operation else None
 
     def show(self, key: str) -> dict[str, Any] | None:
         """`status` is the group's provisioning state."""

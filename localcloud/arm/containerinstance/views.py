@@ -1,4 +1,4 @@
-"""Container groups as ACI shows them: its keys in its order, and no secret."""
+"""Container groups as ACI shows them: its keys in its order, no secret, and nothing that the asker's api-version does not know."""
 
 from __future__ import annotations
 
@@ -8,50 +8,77 @@ from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStat
 from localcloud.arm.containerinstance.volumes import show_mount, show_volume
 
 KIND = "Microsoft.ContainerInstance/containerGroups"
+HERE = "127.0.0.1"  # a process listens on this machine: that is its address
+
+# The first versions that show these. That of the time-outs is a guess: a recording of 2018 has none, those of 2023 have them.
+_WITH_SKU_AND_INIT = "2019-12-01"
+_WITH_TIMEOUT = "2021-07-01"
+_WITH_POOLS = "2024-05-01"
 
 
-def show(group: ContainerGroup, identity: dict[str, Any] | None, *, instance: bool = True) -> dict[str, Any]:
+def show(group: ContainerGroup, identity: dict[str, Any] | None, version: str, *, instance: bool = True) -> dict[str, Any]:
     """The resource; lists show it without instance views."""
     return {
-        "properties": _properties(group, instance),
+        "properties": _properties(group, version, instance),
         **({"identity": identity} if identity else {}),
         "id": group.id,
         "name": group.name,
         "type": KIND,
         "location": group.location,
         **({"tags": group.tags} if group.tags is not None else {}),
+        **({"zones": group.zones} if group.zones is not None else {}),
     }
 
 
-def _properties(group: ContainerGroup, instance: bool) -> dict[str, Any]:
+def _properties(group: ContainerGroup, version: str, instance: bool) -> dict[str, Any]:
+    modern = version >= _WITH_SKU_AND_INIT
+    timeout = {"provisioningTimeoutInSeconds": 1800, "isCustomProvisioningTimeout": False}
+    confidential = {key: group.extras[key] for key in group.extras if key.startswith("confidential")}
+    others = {key: group.extras[key] for key in group.extras if key not in confidential}
     return {
-        "sku": "Standard",
+        **({"sku": group.sku} if modern else {}),
+        **confidential,
         "provisioningState": group.provisioning_state,
-        "provisioningTimeoutInSeconds": 1800,
-        "isCustomProvisioningTimeout": False,
-        "containers": [_container(container, instance) for container in group.containers],
-        "initContainers": [_init_container(container, instance) for container in group.init],
+        **(timeout if version >= _WITH_TIMEOUT else {}),
+        **({"isCreatedFromStandbyPool": False} if version >= _WITH_POOLS else {}),
+        "containers": [_container(container, version, instance) for container in group.containers],
+        **({"initContainers": [_init_container(container, instance) for container in group.init]} if modern else {}),
         **({"imageRegistryCredentials": group.registries} if group.registries else {}),
         **({"restartPolicy": group.restart_policy} if group.restart_policy else {}),
-        **({"ipAddress": _address(group.ip_address, group.location)} if group.ip_address else {}),
+        **({"ipAddress": group.address.show(_ip(group))} if group.address else {}),
         "osType": "Linux",
         **({"volumes": [show_volume(volume) for volume in group.volumes]} if group.volumes else {}),
         **({"subnetIds": group.subnets} if group.subnets else {}),
         **({"priority": group.priority} if group.priority else {}),
+        **others,
         **({"instanceView": {"events": group.events, "state": group.state}} if instance else {}),
     }
 
 
-def _container(container: ContainerStatus, instance: bool) -> dict[str, Any]:
+def _ip(group: ContainerGroup) -> str:
+    addresses = [container.process.address for container in group.containers if container.process and container.process.address]
+    return addresses[0] if addresses else HERE
+
+
+def _container(container: ContainerStatus, version: str, instance: bool) -> dict[str, Any]:
     resources = {"requests": container.requests, **({"limits": container.limits} if container.limits else {})}
+    probes = {"livenessProbe": container.liveness, "readinessProbe": container.readiness}
+    config = {"configMap": container.config or {"keyValuePairs": {}}} if version >= _WITH_POOLS else {}
     return {
         "name": container.name,
-        "properties": {**_common(container, instance, {"ports": container.ports}), "resources": resources, **_mounts(container)},
+        "properties": {
+            **_common(container, instance, {"ports": container.ports}),
+            "resources": resources,
+            **_mounts(container),
+            **{name: probe.shown for name, probe in probes.items() if probe},
+            **_security(container),
+            **config,
+        },
     }
 
 
 def _init_container(container: ContainerStatus, instance: bool) -> dict[str, Any]:
-    return {"name": container.name, "properties": {**_common(container, instance, {}), **_mounts(container)}}
+    return {"name": container.name, "properties": {**_common(container, instance, {}), **_mounts(container), **_security(container)}}
 
 
 def _common(container: ContainerStatus, instance: bool, more: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +97,10 @@ def _mounts(container: ContainerStatus) -> dict[str, Any]:
     return {"volumeMounts": [show_mount(mount) for mount in container.mounts]} if container.mounts else {}
 
 
+def _security(container: ContainerStatus) -> dict[str, Any]:
+    return {"securityContext": container.security} if container.security is not None else {}
+
+
 def _instance(container: ContainerStatus) -> dict[str, Any]:
     return {
         "restartCount": container.restarts,
@@ -77,10 +108,3 @@ def _instance(container: ContainerStatus) -> dict[str, Any]:
         **({"previousState": container.previous} if container.previous else {}),
         **({"events": container.events} if container.events else {}),
     }
-
-
-def _address(asked: dict[str, Any], location: str) -> dict[str, Any]:
-    """A process listens on this machine: that is its address."""
-    label = asked.get("dnsNameLabel")
-    named = {"dnsNameLabel": label, "fqdn": f"{label}.{location}.azurecontainer.io"} if label else {}
-    return {"ports": asked.get("ports") or [], "ip": "127.0.0.1", "type": asked.get("type", "Public"), **named}

@@ -293,7 +293,7 @@ def test_a_user_assigned_identity_is_shown_with_its_ids_and_found_by_the_group()
 
 def test_a_bug_is_an_error_of_the_cloud_and_not_of_its_server(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     world = make_world()
-    monkeypatch.setattr(world.state.containers, "_check_quota", lambda *_: 1 // 0)
+    monkeypatch.setattr("localcloud.arm.containerinstance.handlers.check_quota", lambda *_: 1 // 0)
     reply = world.put_group()
     assert (reply.status, reply.body["error"]["code"]) == (500, "InternalServerError")
     assert "a bug in the local cloud" in caplog.text

@@ -49,7 +49,7 @@ def started(world: World, **changes: Any) -> World:
 
 def error(world: World) -> dict[str, Any]:
     """The error in the operation of the only group."""
-    (group,) = world.state.containers._groups.values()
+    (group,) = world.state.containers.groups.by_id.values()
     assert group.error is not None
     return dict(group.error.error())
 
@@ -73,7 +73,7 @@ def test_a_slow_pull_stops_nothing_and_comes_to_nothing_once_the_group_is_replac
     monkeypatch.setattr(world.runtime, "pull", lambda order, found, done: pulls.append((order, found, done)))
     started(world)
     assert (world.view()["provisioningState"], world.container()["currentState"]["state"]) == ("Creating", "Waiting")
-    (group,) = world.state.containers._groups.values()
+    (group,) = world.state.containers.groups.by_id.values()
     group.incarnation = object()
 
     _order, found, done = pulls[0]

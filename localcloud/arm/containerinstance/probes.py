@@ -1,0 +1,102 @@
+"""Liveness and readiness probes as a body asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcloud.arm.containerinstance import errors
+from localcloud.arm.containerinstance.reading import as_list, as_object, need, only
+
+# Azure's defaults, which are those of Kubernetes, and the least that may be asked for.
+_NUMBERS = {
+    "initialDelaySeconds": (0, 0),
+    "periodSeconds": (10, 1),
+    "failureThreshold": (3, 1),
+    "successThreshold": (1, 1),
+    "timeoutSeconds": (1, 1),
+}
+_HTTP = {"path", "port", "scheme", "httpHeaders"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A GET that must be answered with a status from 200 to 399."""
+
+    port: int
+    path: str = "/"
+    scheme: str = "http"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Either a `command` that must end with 0, or a `request`. Times are seconds; `shown` is what was sent."""
+
+    shown: Mapping[str, Any]
+    command: tuple[str, ...] = ()
+    request: Request | None = None
+    delay: int
+    period: int
+    failures: int
+    successes: int
+    timeout: int
+
+
+def read_probe(given: Any, path: str, container: str, group: str) -> Probe | None:
+    """Raises a 400 for one that cannot be kept."""
+    if given is None:
+        return None
+    entry = as_object(given, path)
+    only(entry, {"exec", "httpGet", *_NUMBERS}, (), "ContainerProbe", f"{path}.")
+    ways = [way for way in ("exec", "httpGet") if entry.get(way) is not None]
+    if len(ways) != 1:
+        raise errors.invalid_probe("give it exactly one of 'exec' and 'httpGet'", container, group)
+    numbers = [_number(entry, name, container, group) for name in _NUMBERS]
+    delay, period, failures, successes, timeout = numbers
+    return Probe(
+        shown={key: value for key, value in entry.items() if value is not None},
+        command=_command(entry["exec"], f"{path}.exec", container, group) if ways[0] == "exec" else (),
+        request=_request(entry["httpGet"], f"{path}.httpGet", container, group) if ways[0] == "httpGet" else None,
+        delay=delay,
+        period=period,
+        failures=failures,
+        successes=successes,
+        timeout=timeout,
+    )
+
+
+def _number(entry: Mapping[str, Any], name: str, container: str, group: str) -> int:
+    usual, least = _NUMBERS[name]
+    value = entry.get(name)
+    if value is None:
+        return usual
+    if not isinstance(value, int) or value < least:
+        raise errors.invalid_probe(f"'{name}' must be at least {least}", container, group)
+    return value
+
+
+def _command(given: Any, path: str, container: str, group: str) -> tuple[str, ...]:
+    entry = as_object(given, path)
+    only(entry, {"command"}, (), "ContainerExec", f"{path}.")
+    command = tuple(str(word) for word in as_list(entry.get("command"), f"{path}.command"))
+    if not command:
+        raise errors.invalid_probe("its command is empty", container, group)
+    return command
+
+
+def _request(given: Any, path: str, container: str, group: str) -> Request:
+    entry = as_object(given, path)
+    only(entry, _HTTP, (), "ContainerHttpGet", f"{path}.")
+    need(entry, "port", path)
+    scheme = str(entry.get("scheme") or "http").lower()
+    if scheme not in ("http", "https"):
+        raise errors.invalid_probe(f"its scheme '{scheme}' is not one of 'http,https'", container, group)
+    headers = [as_object(item, f"{path}.httpHeaders") for item in as_list(entry.get("httpHeaders"), f"{path}.httpHeaders")]
+    return Request(
+        port=int(entry["port"]),
+        path=str(entry.get("path") or "/"),
+        scheme=scheme,
+        headers={need(item, "name", f"{path}.httpHeaders"): str(item.get("value") or "") for item in headers},
+    )

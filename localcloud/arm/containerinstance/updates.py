@@ -1,0 +1,70 @@
+"""What a PUT may do to a container group that is there, and what a region has room for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localcloud.arm.calls import Call
+from localcloud.arm.containerinstance import errors
+from localcloud.arm.containerinstance.group import ContainerGroup
+from localcloud.arm.containerinstance.identity import user_assigned
+from localcloud.arm.containerinstance.store import Groups, cores
+from localcloud.arm.errors import resource_not_found
+from localcloud.arm.settings import Quotas
+
+if TYPE_CHECKING:
+    from localcloud.arm.state import ArmState
+
+IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
+
+
+def is_over(group: ContainerGroup) -> bool:
+    """Nothing of it runs or will run: a PUT or a start makes it anew."""
+    return group.stopped or group.provisioning_state == "Failed" or group.ended
+
+
+def check_update(known: ContainerGroup, wanted: ContainerGroup) -> None:
+    """A group that has ended is run anew; a live one can only be changed in part. Raises 409 and 400."""
+    if known.transitioning:
+        raise errors.transitioning(known.name)
+    if is_over(known):
+        return
+    fixed = [
+        ({item.name: (item.requests, item.limits) for item in group.containers}, group.restart_policy, group.subnets)
+        for group in (known, wanted)
+    ]
+    if fixed[0] != fixed[1]:
+        raise errors.invalid_update(known.name)
+
+
+def changes_nothing(known: ContainerGroup, wanted: ContainerGroup) -> bool:
+    """Azure's documentation: a live group is restarted by an update if at least one property is another one."""
+    return not is_over(known) and known.spec == wanted.spec
+
+
+def check_links(state: ArmState, call: Call, wanted: ContainerGroup) -> None:
+    """What the group uses must be there, and its creator allowed to use it. Raises 403 and 404."""
+    for key in user_assigned(wanted.identity):
+        state.authorization.check_link(call, f"{IDENTITIES}/assign/action", key)
+        if state.identities.find(key) is None:
+            parts = key.split("/")
+            raise resource_not_found(IDENTITIES, parts[-1], parts[4] if len(parts) > 4 else "")
+    for subnet in wanted.subnets:
+        state.authorization.check_link(call, "Microsoft.Network/virtualNetworks/subnets/join/action", subnet["id"])
+
+
+def check_label(groups: Groups, wanted: ContainerGroup, known: ContainerGroup | None) -> None:
+    """A name in the DNS belongs to one group. Raises 400."""
+    fqdn = wanted.address.fqdn if wanted.address else ""
+    others = [found.address.fqdn for found in groups.by_id.values() if found is not known and found.address]
+    if wanted.address and fqdn and fqdn in others:
+        raise errors.label_taken(wanted.address.label, wanted.name)
+
+
+def check_quota(groups: Groups, quotas: Quotas, wanted: ContainerGroup, known: ContainerGroup | None) -> None:
+    """Of the region. Raises 400."""
+    others = [found for found in groups.there(wanted.location) if found is not known]
+    if len(others) + 1 > quotas.container_groups:
+        raise errors.quota_reached("ContainerGroups", wanted.location, quotas.container_groups, len(others), 1)
+    if cores(others) + wanted.cores > quotas.cores:
+        raise errors.quota_reached("StandardCores", wanted.location, quotas.cores, cores(others), wanted.cores)
