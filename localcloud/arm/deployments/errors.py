@@ -35,26 +35,10 @@ def unknown_parameters(names: Iterable[str], known: Iterable[str]) -> ArmError:
     )
 
 
-def wrong_type(name: str, expected: str, actual: str) -> ArmError:
-    reason = (
-        f"Template parameter JToken type is not valid. Expected '{expected}'. Actual '{actual}'. "
-        "Please see https://aka.ms/arm-create-parameter-file for usage details."
-    )
-    return invalid_template(reason, f"properties.template.parameters.{name}")
-
-
-def not_allowed(name: str, value: str, allowed: str) -> ArmError:
+def invalid_parameter(name: str, inside: str, reason: str) -> ArmError:
+    """`inside` is the place in the value, `.storageName` or `[0]`; the words are recorded."""
     return invalid_template(
-        f"The provided value '{value}' for the template parameter '{name}' at line '1' and column '1' is not valid. "
-        f"The parameter value is not part of the allowed value(s): '{allowed}'.",
-        f"properties.template.parameters.{name}",
-    )
-
-
-def out_of_bounds(name: str, bound: str, limit: int) -> ArmError:
-    return invalid_template(
-        f"The provided value for the template parameter '{name}' is not valid: it breaks the parameter's '{bound}' of '{limit}'",
-        f"properties.template.parameters.{name}",
+        f"The provided value for the template parameter '{name}{inside}' is not valid. {reason}", f"properties.template.parameters.{name}"
     )
 
 

@@ -3,113 +3,154 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.types import TYPES
+from localcloud.arm.deployments.schemas import Mismatch, Schemas
 from localcloud.arm.errors import not_supported
 from localcloud.arm.expressions import Evaluation, Evaluator, ExpressionError
-from localcloud.arm.expressions.values import compact, find_key, holds, is_of, text, type_name
+from localcloud.arm.expressions.jsons import load
+from localcloud.arm.expressions.values import find_key
 
 # Reads a secret for a parameter: the id of a vault, the name of the secret and its version, None for the newest.
+# Raises ArmError where there is none, or the deployment may not read it.
 Secrets = Callable[[str, str, str | None], str]
+
+_LEVELS = 4  # of evaluation that one default takes
+
+
+@dataclass(frozen=True)
+class _Value:
+    value: Any
+    secret: bool  # made of one, whatever the parameter's type
 
 
 class Parameters:
     """Values by name, whatever its case. Raises ARM's errors for missing, unknown and ill-typed ones when it is made."""
 
     def __init__(self, source: Mapping[str, Any], given: Mapping[str, Any], *, secrets: Secrets | None = None) -> None:
-        self._declared: Mapping[str, Mapping[str, Any]] = source.get("parameters") or {}
-        self._values: dict[str, Any] = {}
-        self._pending: set[str] = set()
+        self._declared: dict[str, Mapping[str, Any]] = dict(source.get("parameters") or {})
+        if not all(isinstance(declared, dict) for declared in self._declared.values()):
+            raise errors.invalid_template("Every parameter of the template must be an object", "properties.template.parameters")
+        self._schemas = Schemas(source)
         self._secrets = secrets
-        self._expand: Callable[[Any], Any] = lambda value: value
-        unknown = [name for name in given if find_key(dict(self._declared), name) is None]
+        self._values: dict[str, _Value] = {}
+        self._references: dict[str, Any] = {}
+        self._pending: set[str] = set()
+        self._evaluator: Evaluator | None = None
+        unknown = [name for name in given if find_key(self._declared, name) is None]
         if unknown:
             raise errors.unknown_parameters(unknown, self._declared)
-        for name, entry in given.items():
-            self._take(find_key(dict(self._declared), name) or name, entry)
         for name, declared in self._declared.items():
-            if name not in self._values and "defaultValue" not in declared:
-                if not declared.get("nullable"):
-                    raise errors.missing_parameter(name)
-                self._values[name] = None
+            key = find_key(dict(given), name)
+            if key is not None:
+                self._values[name] = self._take(name, given[key])
+            elif "defaultValue" not in declared:
+                self._values[name] = self._absent(name)
 
     def resolve_with(self, evaluator: Evaluator) -> None:
         """Evaluate all defaults; a default may use other parameters."""
-        self._expand = lambda value: evaluator.expand(value, keep_nulls=True)
+        self._evaluator = evaluator
         for name in self._declared:
-            self.value(name)
+            self._need(name)
+
+    def value(self, name: str) -> Any:
+        return self._need(name).value
 
     def use(self, name: str, evaluation: Evaluation) -> Any:
         """The value, for an expression: one that uses a secret is remembered, so that its errors do not show it."""
-        value = self.value(name)
-        key = find_key(dict(self._declared), name) or name
-        evaluation.secret |= self._kind(key)[0].startswith("Secure")
-        return value
+        found = self._need(name)
+        evaluation.secret |= found.secret
+        return found.value
 
-    def value(self, name: str) -> Any:
-        key = find_key(dict(self._declared), name)
+    def shown(self) -> dict[str, Any]:
+        """As answers echo them: of secure ones only the type, and where they come from."""
+        return {name: self._show(name, declared) for name, declared in self._declared.items()}
+
+    def _show(self, name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
+        label = self._schemas.label(declared)[0]
+        kind = {"type": label} if label else {}
+        if name in self._references:
+            return {**kind, "reference": self._references[name]}
+        found = self._need(name)
+        return kind if found.secret else {**kind, "value": found.value}
+
+    def _need(self, name: str) -> _Value:
+        key = find_key(self._declared, name)
         if key is None:
             raise ExpressionError(
                 f"The template parameter '{name}' is not found. Please see https://aka.ms/arm-syntax-parameters for usage details."
             )
         if key not in self._values:
-            if key in self._pending:
-                raise ExpressionError(f"The template parameter '{name}' refers to itself.")
-            # Still in there when it is asked for again: a default that needs itself.
-            self._pending.add(key)
-            self._values[key] = self._check(key, self._expand(self._declared[key]["defaultValue"]))
+            self._values[key] = self._default(key)
         return self._values[key]
 
-    def shown(self) -> dict[str, Any]:
-        """As answers echo them: of secure ones only the type."""
-        return {name: self._show(name) for name in self._declared}
+    def _default(self, name: str) -> _Value:
+        if name in self._pending or self._evaluator is None:
+            raise ExpressionError(f"The template parameter '{name}' refers to itself.")
+        evaluation = self._evaluator.evaluation
+        evaluation.enter(_LEVELS)
+        before, evaluation.secret = evaluation.secret, False
+        self._pending.add(name)
+        try:
+            value = self._evaluator.expand(self._declared[name]["defaultValue"], keep_nulls=True)
+            return self._checked(name, value, secret=evaluation.secret)
+        finally:
+            evaluation.leave(_LEVELS)
+            self._pending.discard(name)
+            evaluation.secret |= before
 
-    def _show(self, name: str) -> dict[str, Any]:
-        kind = self._kind(name)[0]
-        return {"type": kind} if kind.startswith("Secure") else {"type": kind, "value": self._values[name]}
+    def _absent(self, name: str) -> _Value:
+        if not self._guard(name, lambda: self._schemas.resolve(self._declared[name])).get("nullable"):
+            raise errors.missing_parameter(name)
+        return _Value(None, secret=False)
 
-    def _take(self, name: str, entry: Any) -> None:
-        if isinstance(entry, dict) and entry.keys() == {"reference"}:
-            self._values[name] = self._check(name, self._secret(name, entry["reference"]))
-            return
+    def _take(self, name: str, entry: Any) -> _Value:
+        if isinstance(entry, dict) and "reference" in entry:
+            return self._referred(name, entry["reference"])
+        if isinstance(entry, dict) and "expression" in entry:
+            raise not_supported(f"An expression for the parameter '{name}'")
         if not isinstance(entry, dict) or entry.keys() - {"value", "metadata"} or "value" not in entry:
             raise errors.missing_parameter(name)
-        if entry["value"] is None and self._declared[name].get("nullable"):
-            self._values[name] = None
-        else:
-            self._values[name] = self._check(name, entry["value"])
+        return self._checked(name, entry["value"])
 
-    def _secret(self, name: str, reference: Any) -> str:
+    def _referred(self, name: str, reference: Any) -> _Value:
+        """What a Key Vault says."""
         if self._secrets is None:
             raise not_supported(f"A Key Vault reference for the parameter '{name}'")
-        vault = str((reference.get("keyVault") or {}).get("id", ""))
-        return self._secrets(vault, str(reference.get("secretName", "")), reference.get("secretVersion"))
+        vault = reference.get("keyVault") if isinstance(reference, dict) else None
+        if not isinstance(vault, dict) or not vault.get("id") or not reference.get("secretName"):
+            raise errors.invalid_template(
+                f"The Key Vault reference of the template parameter '{name}' needs a keyVault with an id and a secretName"
+            )
+        secret: Any = self._secrets(str(vault["id"]), str(reference["secretName"]), reference.get("secretVersion"))
+        self._references[name] = reference
+        if self._guard(name, lambda: self._schemas.label(self._declared[name]))[1] == "object":
+            secret = _object(name, secret)
+        return self._checked(name, secret, secret=True)
 
-    def _kind(self, name: str) -> tuple[str, str]:
-        kind = str(self._declared[name].get("type", "")).lower()
-        if kind not in TYPES:
-            raise errors.invalid_template(f"The type '{kind}' of the template parameter '{name}' is not valid")
-        return TYPES[kind]
-
-    def _check(self, name: str, value: Any) -> Any:
-        shown, kind = self._kind(name)
-        if not is_of(value, kind):
-            raise errors.wrong_type(name, "String, Uri" if kind == "string" else shown, type_name(value))
+    def _checked(self, name: str, value: Any, *, secret: bool = False) -> _Value:
         declared = self._declared[name]
-        allowed = declared.get("allowedValues")
-        if allowed and not holds(allowed, value):
-            hidden = "" if shown.startswith("Secure") else text(value)
-            raise errors.not_allowed(name, hidden, ",".join(item if isinstance(item, str) else compact(item) for item in allowed))
-        _check_bounds(name, declared, value)
-        return value
+        secure = self._guard(name, lambda: self._schemas.is_secure(declared))
+        try:
+            self._guard(name, lambda: self._schemas.check(declared, value, hide=secret))
+        except Mismatch as error:
+            raise errors.invalid_parameter(name, error.path, str(error)) from None
+        return _Value(value, secret or secure)
+
+    def _guard(self, name: str, look: Callable[[], Any]) -> Any:
+        """For what is wrong with the type itself."""
+        try:
+            return look()
+        except ExpressionError as error:
+            raise errors.invalid_template(
+                f"The template parameter '{name}' is not valid: {error}", f"properties.template.parameters.{name}"
+            ) from None
 
 
-def _check_bounds(name: str, declared: Mapping[str, Any], value: Any) -> None:
-    size = value if is_of(value, "int") else len(value) if is_of(value, "string|array") else 0
-    least, most = ("minValue", "maxValue") if is_of(value, "int") else ("minLength", "maxLength")
-    if least in declared and size < declared[least]:
-        raise errors.out_of_bounds(name, least, declared[least])
-    if most in declared and size > declared[most]:
-        raise errors.out_of_bounds(name, most, declared[most])
+def _object(name: str, secret: str) -> Any:
+    try:
+        return load(secret)
+    except ValueError:
+        raise errors.invalid_parameter(name, "", "The secret is not a JSON object.") from None

@@ -28,8 +28,10 @@ from typing import Any
 
 from localcloud.arm.deployments import errors, places
 from localcloud.arm.deployments.parameters import Parameters, Secrets
-from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError
-from localcloud.arm.expressions.values import find_key
+from localcloud.arm.deployments.user_functions import user_functions
+from localcloud.arm.deployments.variables import Variables
+from localcloud.arm.errors import not_supported
+from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError, Unsupported
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Surroundings:
     ids: random.Random = field(default_factory=random.SystemRandom)
     management_group: Mapping[str, Any] | None = None
     deployer: Mapping[str, Any] = field(default_factory=dict)  # objectId, tenantId, userPrincipalName
+    environment: Mapping[str, Any] = field(default_factory=dict)  # what differs from global Azure
 
 
 class Scope:
@@ -62,65 +65,21 @@ class Scope:
         secrets: Secrets | None = None,
         evaluation: Evaluation | None = None,
     ) -> None:
-        functions = Catalog()
+        functions = places.functions(around)
         self.around = around
         self.parameters = Parameters(source, given, secrets=secrets)
         self.evaluator = Evaluator(functions, evaluation)
+        functions.update(user_functions(source, Catalog(functions), self.evaluator.evaluation))
+        # Only now: a user's function has other parameters, and no variables.
         self._variables = Variables(source.get("variables") or {}, self.evaluator)
         functions.function("parameters", "string")(lambda name: self.parameters.use(name, self.evaluator.evaluation))
         functions.function("variables", "string")(self._variables.value)
-        functions.update(places.functions(around))
 
     def resolve(self) -> None:
         """Evaluates the defaults of all parameters. Variables are evaluated when they are used."""
         try:
             self.parameters.resolve_with(self.evaluator.within(places.default_functions(self.around)))
+        except Unsupported as error:
+            raise not_supported(str(error)) from None
         except ExpressionError as error:
             raise errors.invalid_expression("template", str(error)) from None
-
-
-class Variables:
-    """Evaluated when they are first used, once."""
-
-    def __init__(self, declared: Mapping[str, Any], evaluator: Evaluator) -> None:
-        self._declared: dict[str, Any] = {}
-        self._loops: dict[str, Mapping[str, Any]] = {}
-        for name, value in declared.items():
-            if name.lower() == "copy":
-                self._loops = {str(loop["name"]): loop for loop in value}
-            else:
-                self._declared[name] = value
-        self._evaluator = evaluator
-        self._values: dict[str, tuple[Any, bool]] = {}
-        self._pending: set[str] = set()
-
-    def value(self, name: str) -> Any:
-        key = find_key(self._declared, name) or find_key(self._loops, name)
-        if key is None:
-            raise ExpressionError(
-                f"The template variable '{name}' is not found. Please see https://aka.ms/arm-syntax-variables for usage details."
-            )
-        if key not in self._values:
-            self._values[key] = self._make(key)
-        value, secret = self._values[key]
-        self._evaluator.evaluation.secret |= secret
-        return value
-
-    def _make(self, key: str) -> tuple[Any, bool]:
-        """The value, and whether it was made of a secret."""
-        if key in self._pending:
-            raise ExpressionError(f"The template variable '{key}' refers to itself.")
-        evaluation = self._evaluator.evaluation
-        before, evaluation.secret = evaluation.secret, False
-        self._pending.add(key)
-        try:
-            return self._evaluate(key), evaluation.secret
-        finally:
-            self._pending.discard(key)
-            evaluation.secret |= before
-
-    def _evaluate(self, key: str) -> Any:
-        loop = self._loops.get(key)
-        if loop is None:
-            return self._evaluator.expand(self._declared[key], keep_nulls=True)
-        return self._evaluator.unroll(key, loop["count"], loop["input"], keep_nulls=True)

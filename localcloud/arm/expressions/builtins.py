@@ -21,7 +21,17 @@ BUILTINS = Catalog(
 )
 
 # Given by the scope where they are allowed; ARM says so where they are not.
-MISPLACED = {"newguid", "reference", "references", "utcnow"}
+MISPLACED = {
+    "managementgroup",
+    "newguid",
+    "parameters",
+    "reference",
+    "references",
+    "resourcegroup",
+    "subscription",
+    "utcnow",
+    "variables",
+}
 
 # Azure's own, for what the local cloud does not have (logical zones, lists of providers), and what only tools evaluate.
 UNSUPPORTED = {

@@ -57,10 +57,10 @@ class Evaluation:
         return self._depth == 0
 
     def enter(self, levels: int = 1) -> None:
-        """Goes deeper; `leave` undoes it, whatever has happened."""
-        self._depth += levels
-        if self._depth > MAX_DEPTH:
+        """Goes deeper, or refuses; `leave` undoes it, whatever has happened since."""
+        if self._depth + levels > MAX_DEPTH:
             raise ExpressionError(f"The template's expressions are evaluated more than {MAX_DEPTH} levels deep.")
+        self._depth += levels
 
     def leave(self, levels: int = 1) -> None:
         self._depth -= levels

@@ -173,7 +173,7 @@ def test_parameters_are_literal_and_defaults_are_evaluated() -> None:
     [
         ({"parameters": {"p": {"type": "string"}}}, "InvalidTemplate", "The value for the template parameter 'p'"),
         ({"parameters": {"p": {"type": "colour", "defaultValue": 1}}}, "InvalidTemplate", "The type 'colour'"),
-        ({"parameters": {"p": {"type": "int", "defaultValue": 1, "maxValue": 0}}}, "InvalidTemplate", "'maxValue' of '0'"),
+        ({"parameters": {"p": {"type": "int", "defaultValue": 1, "maxValue": 0}}}, "InvalidTemplate", "less than or equal to '0'"),
         (
             {"parameters": {"p": {"type": "string", "defaultValue": "c", "allowedValues": ["a", "b"]}}},
             "InvalidTemplate",
