@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,8 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from localcloud.arm.calls import Call, Reply
-from localcloud.arm.errors import ArmError, invalid_content
+from localcloud.arm.errors import GATEWAY, ArmError, invalid_content
 from localcloud.arm.gate import Verify, authenticate
+from localcloud.arm.ids import is_guid
 from localcloud.arm.metadata import metadata_route
 from localcloud.arm.side_door import side_door
 from localcloud.arm.state import ArmState
@@ -36,7 +38,8 @@ def create_app(state: ArmState, verify: Callable[[str, str], dict[str, Any]], lo
 
 def _front(state: ArmState, verify: Verify) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        correlation = request.headers.get("x-ms-correlation-request-id") or str(uuid.uuid4())
+        given = request.headers.get("x-ms-correlation-request-id", "")
+        correlation = given if is_guid(given) else str(uuid.uuid4())
         delay = 0.0
         try:
             claims = authenticate(request.headers.get("authorization"), verify, state.settings.tenant)
@@ -50,23 +53,21 @@ def _front(state: ArmState, verify: Verify) -> Callable[[Request], Awaitable[Res
         # Outside the state's lock: other calls go on meanwhile.
         if delay:
             await asyncio.sleep(delay)
-        return _response(reply, correlation)
+        return _response(reply, correlation, request)
 
     return answer
 
 
 async def _call(request: Request, actor: str, correlation: str) -> Call:
-    raw = await request.body()
-    if len(raw) > BODY_LIMIT:
-        raise ArmError(413, "RequestContentTooLarge", f"The request content size exceeds the maximum size of '{BODY_LIMIT}' bytes.")
+    raw = await _read(request)
     try:
         body = json.loads(raw) if raw.strip() else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise invalid_content(str(error)) from None
     return Call(
         method=request.method,
         path=request.url.path,
-        query=dict(request.query_params),
+        query=_query(request),
         body=body,
         base=f"{request.url.scheme}://{request.url.netloc}",
         actor=actor,
@@ -74,16 +75,48 @@ async def _call(request: Request, actor: str, correlation: str) -> Call:
     )
 
 
-def _response(reply: Reply, correlation: str) -> Response:
-    request_id = str(uuid.uuid4())
-    headers = {
-        "Cache-Control": "no-cache",
-        "x-ms-request-id": request_id,
-        "x-ms-correlation-request-id": correlation,
-        "x-ms-routing-request-id": f"LOCALCLOUD:{correlation}",
-        **reply.headers,
+async def _read(request: Request) -> bytes:
+    """The body, of which no more is read than there may be."""
+    raw = b""
+    async for part in request.stream():
+        raw += part
+        if len(raw) > BODY_LIMIT:
+            raise ArmError(413, "RequestContentTooLarge", f"The request content size exceeds the maximum size of '{BODY_LIMIT}' bytes.")
+    kind = request.headers.get("content-type", "<null>")
+    if raw.strip() and "json" not in kind.lower():
+        message = f"The content media type '{kind}' is not supported. Only 'application/json' is supported."
+        raise ArmError(415, "UnsupportedMediaType", message, headers=GATEWAY)
+    return raw
+
+
+def _query(request: Request) -> dict[str, str]:
+    """ARM takes the names of its own parameters in any case."""
+    return {
+        key.lower() if key.startswith("$") or key.lower() == "api-version" else key: value for key, value in request.query_params.items()
     }
+
+
+def _response(reply: Reply, correlation: str, request: Request) -> Response:
+    headers = {**_usual_headers(request, correlation), **reply.headers}
     if reply.body is None:
         return Response(status_code=reply.status, headers=headers)
     content = json.dumps(reply.body, ensure_ascii=False).encode()
     return Response(content, reply.status, {"Content-Type": "application/json; charset=utf-8", **headers})
+
+
+def _usual_headers(request: Request, correlation: str) -> dict[str, str]:
+    """What ARM says with every answer. A client's own id comes back when the client asks for it."""
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    given = request.headers.get("x-ms-client-request-id", "")
+    returned = request.headers.get("x-ms-return-client-request-id", "").lower() == "true"
+    return {
+        "Cache-Control": "no-cache",
+        "Pragma": "no-cache",
+        "Expires": "-1",
+        "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+        "X-Content-Type-Options": "nosniff",
+        "x-ms-request-id": str(uuid.uuid4()),
+        "x-ms-correlation-request-id": correlation,
+        "x-ms-routing-request-id": f"LOCALCLOUD:{now}:{correlation}",
+        **({"x-ms-client-request-id": given} if given and returned else {}),
+    }

@@ -7,7 +7,7 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from localcloud.arm.calls import Call
-from localcloud.arm.errors import ArmError
+from localcloud.arm.errors import GATEWAY, ArmError
 from localcloud.arm.settings import Limits
 
 _KINDS = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
@@ -67,23 +67,34 @@ class Throttle:
 
     def __init__(self, subscription: str, limits: Limits) -> None:
         self._subscription = subscription
-        self._buckets = {"read": Bucket(*limits.reads), "write": Bucket(*limits.writes), "delete": Bucket(*limits.deletes)}
         self._limits = limits
+        self._buckets: dict[tuple[str, str], Bucket] = {}
         self._windows: dict[tuple[str, str], tuple[Window, Window]] = {}
 
     def subscription(self, call: Call, now: datetime) -> dict[str, str]:
+        """A principal has a bucket for itself, and all of them together one that is so many times as large."""
         kind = _KINDS.get(call.method, "write")
-        wait = self._buckets[kind].take(now)
-        if wait:
-            after = math.ceil(wait)
-            raise ArmError(
-                429,
-                "SubscriptionRequestsThrottled",
-                f"Number of '{kind}' requests for subscription '{self._subscription}' actor '{call.actor}' exceeded. "
-                f"Please try again after '{after}' seconds.",
-                headers={"Retry-After": str(after)},
-            )
-        return {f"x-ms-ratelimit-remaining-subscription-{kind}s": str(self._buckets[kind].left)}
+        own, shared = self._bucket(call.actor, kind), self._bucket("*", kind, self._limits.principals)
+        if wait := own.take(now):
+            raise self._throttled(kind, f" actor '{call.actor}'", wait)
+        if wait := shared.take(now):
+            raise self._throttled(kind, "", wait)
+        name = "x-ms-ratelimit-remaining-subscription"
+        return {f"{name}-{kind}s": str(own.left), f"{name}-global-{kind}s": str(shared.left)}
+
+    def _bucket(self, whose: str, kind: str, times: int = 1) -> Bucket:
+        burst, refill = {"read": self._limits.reads, "write": self._limits.writes, "delete": self._limits.deletes}[kind]
+        return self._buckets.setdefault((whose, kind), Bucket(burst * times, refill * times))
+
+    def _throttled(self, kind: str, whose: str, wait: float) -> ArmError:
+        after = math.ceil(wait)
+        return ArmError(
+            429,
+            "SubscriptionRequestsThrottled",
+            f"Number of '{kind}' requests for subscription '{self._subscription}'{whose} exceeded. "
+            f"Please try again after '{after}' seconds.",
+            headers={"Retry-After": str(after), **GATEWAY},
+        )
 
     def resource(self, operation: str, location: str, now: datetime) -> dict[str, str]:
         """ACI's creates and deletes, in each region for itself. What is throttled is not counted."""

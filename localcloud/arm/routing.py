@@ -45,7 +45,8 @@ class Router:
             if route.method == call.method:
                 return route, parameters
         if matches:
-            raise ArmError(405, "MethodNotAllowed", f"The method '{call.method}' is not supported for '{call.path}'.", headers=GATEWAY)
+            message = f"The requested resource does not support http method '{call.method}'."
+            raise ArmError(405, "MethodNotAllowed", message, headers=GATEWAY)
         raise _unknown(call.path)
 
     def lists(self) -> list[tuple[str, Handler]]:

@@ -35,6 +35,7 @@ class Limits:
     reads: tuple[int, float] = (250, 25.0)  # burst, refill per second
     writes: tuple[int, float] = (200, 10.0)
     deletes: tuple[int, float] = (200, 10.0)
+    principals: int = 15  # so many principals' buckets have all of a subscription together
     deployment_history: int = 800  # per resource group, and at the subscription itself
     deployment_clean_up: tuple[int, int] = (775, 750)  # beyond so many, the oldest are deleted down to so many
 

@@ -16,11 +16,12 @@ from localcloud.arm.containerregistry import ContainerRegistry
 from localcloud.arm.deployments import Deployments
 from localcloud.arm.errors import ArmError, internal_error
 from localcloud.arm.faults import Faults
-from localcloud.arm.gate import check_subscription, check_version
+from localcloud.arm.gate import check_names, check_path, check_version
 from localcloud.arm.ids import guid
 from localcloud.arm.journal import Journal
 from localcloud.arm.limits import Throttle
 from localcloud.arm.managedidentity import ManagedIdentity
+from localcloud.arm.providers import Providers
 from localcloud.arm.resources import ResourceGroups, Subscriptions, TemplateSpecs
 from localcloud.arm.results import OperationResults
 from localcloud.arm.routing import Router
@@ -52,6 +53,7 @@ class ArmState:
         """As empty as a new one: whatever runs must have been abandoned."""
         self.throttle = Throttle(self.settings.subscription, self.settings.limits)
         self.authorization = Authorization(self)
+        self.providers = Providers(self)
         self.results = OperationResults(self)
         self.subscriptions = Subscriptions(self)
         self.groups = ResourceGroups(self)
@@ -61,6 +63,7 @@ class ArmState:
         self.containers = ContainerInstance(self)
         self.deployments = Deployments(self)
         providers = (
+            self.providers,
             self.results,
             self.subscriptions,
             self.groups,
@@ -102,9 +105,13 @@ class ArmState:
 
     def _act(self, call: Call, headers: dict[str, str]) -> Reply:
         now = self.clock.now()
+        check_path(call.path, self.settings.subscription)
         check_version(call)
+        # What the local cloud does itself is right in every version.
+        if call.actor:
+            self.providers.check_call(call)
+        check_names(call)
         route, parameters = self.router.find(call)
-        check_subscription(parameters, self.settings.subscription)
         parameters.pop("subscription", None)
         # What a deployment does counts for the provider, not for the subscription of its caller.
         if call.by == "client":

@@ -12,10 +12,10 @@ _INSIDE = "/subscriptions/resourceGroups/"
 
 
 def needed(method: str, path: str) -> tuple[str, str]:
-    """The action that a call needs and the scope on which it needs it; both are empty for a path that names nothing."""
+    """The action that a call needs and the scope on which it needs it; the action is empty for a path that names nothing."""
     target = read_target(path)
     if not target.types:
-        return "", ""
+        return "", target.scope
     if method == "POST":
         return f"{_kind(target)}/action", target.parent
     # A list is read on what it is a list of: all the container groups of a resource group, the logs of a container.

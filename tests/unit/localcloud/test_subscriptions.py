@@ -16,7 +16,7 @@ def test_there_is_one_subscription() -> None:
     [found] = world.call("GET", "/subscriptions").body["value"]
     assert (found["subscriptionId"], found["state"], found["tenantId"]) == (SUBSCRIPTION, "Enabled", world.state.settings.tenant)
     assert world.call("GET", f"/SUBSCRIPTIONS/{SUBSCRIPTION}").body == found
-    assert world.call("GET", "/subscriptions/another").body["error"]["code"] == "SubscriptionNotFound"
+    assert world.call("GET", "/subscriptions/99999999-9999-4999-8999-999999999999").body["error"]["code"] == "SubscriptionNotFound"
 
 
 def test_it_has_a_tenant_and_the_regions_of_container_groups() -> None:
