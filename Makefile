@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
 AZURITE := localcloud/node/node_modules/.installed
-WORKER := .venv-worker/.installed
+WORKER := .venv-runtime/.installed
 CLI := .venv-cli/.installed
 CLIENTS := .venv-clients/.installed
 
@@ -60,7 +60,7 @@ lock: $(ENVIRONMENT) ## compile requirements*.txt from requirements*.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-cli.in -o requirements-cli.txt
 
 clean: ## remove everything that was installed or written
-	rm -rf $(VENV) .venv-worker .venv-cli .venv-clients localcloud/node/node_modules .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-runtime .venv-cli .venv-clients localcloud/node/node_modules .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(ENVIRONMENT): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loadme needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'
@@ -74,9 +74,8 @@ $(AZURITE): localcloud/node/package-lock.json $(ENVIRONMENT)
 	@$(BIN)/python -m localcloud.azurite install
 	@touch $@
 
-$(WORKER): requirements.txt tests/contract/worker_environment.py $(ENVIRONMENT)
-	@$(BIN)/python tests/contract/worker_environment.py
-	@touch $@
+$(WORKER): requirements.txt localcloud/host/runtime_environment.py $(ENVIRONMENT)
+	@$(BIN)/python -m localcloud.host.runtime_environment && touch $@ || test -z "$$CI"
 
 $(CLI): requirements-cli.txt
 	@echo "clients: installing the Azure CLI into .venv-cli, once; it is large: about two minutes, 750 MB"

@@ -38,6 +38,8 @@ class HostCommand:
     environment: Mapping[str, str]
     kept_log: Path | None = None
     socket: int | None = None
+    engine: str = "sdk"
+    engine_python: str | None = None
 
     @property
     def keys(self) -> Path:
@@ -54,7 +56,8 @@ class HostCommand:
         """The command line."""
         place = ["--port", self.port] if self.socket is None else ["--socket", self.socket]
         files = ["--app", self.app, "--keys", self.keys, "--state", self.folder]
-        return [str(word) for word in [sys.executable, "-m", "localcloud.host", *place, *files, "--watch-parent"]]
+        engine = ["--engine", self.engine, *(["--engine-python", self.engine_python] if self.engine_python else [])]
+        return [str(word) for word in [sys.executable, "-m", "localcloud.host", *place, *files, *engine, "--watch-parent"]]
 
 
 class HostChild:

@@ -7,12 +7,19 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .host import Host
+from .host import Host, ShutDown, bind
 from .lifeline import end_with_parent
+from .runtime_environment import find_python, make_environment
 from .settings import HostError, HostSettings, read_settings
+
+RESTART_PAUSE = 1.0  # seconds: about what the platform takes to start a host that has shut down
+
+log = logging.getLogger("host")
 
 
 def main() -> int:
@@ -36,8 +43,13 @@ def _arguments() -> HostSettings:
     parser.add_argument("--socket", type=int, metavar="DESCRIPTOR", help="an inherited socket that listens, instead of a port")
     parser.add_argument("--keys", type=Path, help="JSON file of the keys; written when it does not exist")
     parser.add_argument("--state", type=Path, help="folder for what outlives the host: the timers' status")
+    parser.add_argument(
+        "--engine", choices=("sdk", "runtime"), default="sdk", help="runtime: Microsoft's own worker library, on Python 3.13"
+    )
+    parser.add_argument("--engine-python", metavar="PYTHON", help="the Python 3.13 for --engine runtime (default: looked for)")
     parser.add_argument("--watch-parent", action="store_true", help="stop when standard input is closed")
     given = parser.parse_args()
+    python = make_environment(find_python(given.engine_python), given.app) if given.engine == "runtime" else None
     return read_settings(
         given.app,
         os.environ,
@@ -46,17 +58,44 @@ def _arguments() -> HostSettings:
         keys_file=given.keys,
         state=given.state,
         watch_parent=given.watch_parent,
+        engine=given.engine,
+        worker_python=python,
     )
 
 
 async def _serve(settings: HostSettings) -> None:
-    host = Host(settings)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, host.stop)
+    """Run the host, and again when it has shut down on an error, as the platform does; requests wait in the meantime."""
     if settings.watch_parent:
         end_with_parent()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="host"))
+    stopping = asyncio.Event()
+    with bind(settings.port) if settings.socket is None else socket.socket(fileno=settings.socket) as listening:
+        while not stopping.is_set():
+            try:
+                await _run_once(Host(settings, listening.dup()), stopping)
+            except ShutDown as error:
+                log.error("An unhandled exception has occurred. Host is shutting down. %s", error)  # noqa: TRY400 - the host's last word
+                await _pause(stopping)
+
+
+async def _run_once(host: Host, stopping: asyncio.Event) -> None:
+    def stop() -> None:
+        stopping.set()
+        host.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
     await host.run()
+    stopping.set()
+
+
+async def _pause(stopping: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(RESTART_PAUSE):
+            await stopping.wait()
+    except TimeoutError:
+        return
 
 
 if __name__ == "__main__":

@@ -1,72 +1,74 @@
-"""From triggers to the arguments of a function, and from its return value to a response: by azure-functions' own converters."""
+"""Between the host's protocol and the typed data of a worker library: `Datum` is whichever class the library has for it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from http.cookies import SimpleCookie
 from typing import Any
 
-from azure.functions import meta
+from .protocol import Bytes, Data, HttpTrigger, Json, Number, QueueTrigger, Response, Text, TimerTrigger, Trigger
 
-from .protocol import HttpTrigger, QueueTrigger, Response, TimerTrigger, Trigger
-
-REGISTRY: Any = meta.get_binding_registry()  # type: ignore[no-untyped-call]
+Datum = Callable[[Any, str], Any]
 
 
-def argument(trigger: Trigger) -> Any:
-    """The object that the function's trigger parameter receives; raises what the SDK's converter raises."""
+def trigger_datum(trigger: Trigger, datum: Datum) -> Any:
+    """The typed data of the trigger's parameter."""
     match trigger:
         case HttpTrigger():
-            return REGISTRY.get("httpTrigger").decode(_http_datum(trigger), trigger_metadata={})
+            return _http(trigger, datum)
         case QueueTrigger():
-            metadata = {name: meta.Datum(value, kind) for name, (kind, value) in trigger.metadata.items()}
-            return REGISTRY.get("queueTrigger").decode(meta.Datum(trigger.body, "string"), trigger_metadata=metadata)
+            return datum(trigger.body, "string")
         case TimerTrigger():
-            return REGISTRY.get("timerTrigger").decode(meta.Datum(trigger.info, "json"), trigger_metadata={})
+            return datum(trigger.info, "json")
 
 
-def _http_datum(request: HttpTrigger) -> meta.Datum:
-    def texts(values: dict[str, str]) -> dict[str, meta.Datum]:
-        return {name: meta.Datum(value, "string") for name, value in values.items()}
+def metadata_data(trigger: Trigger, datum: Datum) -> dict[str, Any]:
+    """The typed data of the trigger's metadata."""
+    found = trigger.metadata if isinstance(trigger, QueueTrigger) else {}
+    return {name: datum(value, kind) for name, (kind, value) in found.items()}
+
+
+def _http(request: HttpTrigger, datum: Datum) -> Any:
+    def texts(values: dict[str, str]) -> dict[str, Any]:
+        return {name: datum(value, "string") for name, value in values.items()}
 
     parts: dict[str, Any] = {
-        "method": meta.Datum(request.method, "string"),
-        "url": meta.Datum(request.url, "string"),
+        "method": datum(request.method, "string"),
+        "url": datum(request.url, "string"),
         "headers": texts(request.headers),
         "query": texts(request.query),
         "params": texts(request.route),
-        "body": meta.Datum(request.body, "bytes"),
+        "body": datum(request.body, "bytes"),
     }
-    return meta.Datum(parts, "http")
+    return datum(parts, "http")
 
 
-def response(returned: Any) -> Response:
-    """The answer of an HTTP function that returned this; raises TypeError for what the real worker cannot encode."""
-    try:
-        datum = REGISTRY.get("http").encode(returned, expected_type=None)
-    except NotImplementedError:
-        raise TypeError(
-            f'unable to encode outgoing TypedData: unsupported type "http" for Python type "{type(returned).__name__}"'
-        ) from None
-    if datum.type == "string":
-        return _text_response(datum.value)
-    parts = datum.value
-    headers = [(name, value.value) for name, value in parts["headers"].items() if name.lower() != "set-cookie"]
-    cookies = [("set-cookie", morsel.OutputString()) for morsel in _morsels(parts["cookies"])]
-    return Response(int(parts["status_code"].value), headers + cookies, parts["body"].value)
+def data(found: Any) -> Data | None:
+    """What a library's typed data is in the protocol; None when a function gave nothing. Raises TypeError for what no host takes."""
+    if found is None or found.type is None:
+        return None
+    match found.type:
+        case "string":
+            return Text(found.value)
+        case "json":
+            return Json(found.value)
+        case "dict" | "list":
+            return Json(json.dumps(found.value))
+        case "bytes":
+            return Bytes(bytes(found.value))
+        case "int" | "double":
+            return Number(found.value)
+        case "http":
+            return _response(found.value)
+        case kind:
+            raise TypeError(f"typed data of the kind {kind} is not known")
 
 
-def _morsels(cookies: Any) -> list[Any]:
-    return [morsel for jar in cookies or [] for morsel in jar.values()]
+def _response(parts: dict[str, Any]) -> Response:
+    headers = [(name, value.value) for name, value in parts["headers"].items()]
+    return Response(int(parts["status_code"].value), headers, parts["body"].value, _cookies(parts["cookies"] or []))
 
 
-def _text_response(text: str) -> Response:
-    """A function that returns a bare string: the host reads JSON in it, and an object with a body is a response object."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return Response(200, [("content-type", "text/plain; charset=utf-8")], text.encode())
-    if isinstance(value, dict) and "body" in value:
-        body = value["body"] if isinstance(value["body"], str) else json.dumps(value["body"], indent=2)
-        status = int(value.get("statusCode") or value.get("status") or 200)
-        return Response(status, [(name, str(header)) for name, header in value.get("headers", {}).items()], body.encode())
-    return Response(200, [("content-type", "application/json; charset=utf-8")], json.dumps(value, indent=2, ensure_ascii=False).encode())
+def _cookies(jars: list[SimpleCookie]) -> list[str]:
+    return [morsel.OutputString() for jar in jars for morsel in jar.values()]

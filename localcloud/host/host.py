@@ -8,23 +8,29 @@ import logging
 import random
 import socket
 from collections.abc import Coroutine, Generator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import uvicorn
 
+from .administration import Admin
 from .backoff import Backoff
 from .engine import Engine
+from .invoker import Invoker
 from .keys import load_keys
 from .queue_listener import QueueListener
+from .queue_message import Processor
 from .settings import HostError, HostSettings
-from .storage import Queues, connect, preload
+from .storage import Storage, preload
 from .table import QueueFunction, Table, build_table
-from .timer_listener import StatusStore, TimerListener
+from .timer_listener import TimerListener
+from .timer_status import Lock, StatusStore
 from .web import Web
 
 log = logging.getLogger("host")
-GRACE = 10.0
+
+
+class ShutDown(Exception):
+    """The host has shut down on an error that it does not deal with; on Azure the platform would start it again."""
 
 
 class QuietServer(uvicorn.Server):
@@ -37,49 +43,50 @@ class QuietServer(uvicorn.Server):
 
 
 class Host:
-    """Runs the app until `stop` is called or something fatal happens; `run` raises HostError for the latter."""
+    """Runs the app until `stop` is called or something fatal happens.
 
-    def __init__(self, settings: HostSettings) -> None:
+    `run` raises HostError when the app cannot be run, and ShutDown when a listener met what it does not deal with.
+    """
+
+    def __init__(self, settings: HostSettings, listening: socket.socket) -> None:
         self.settings = settings
+        self._listening = listening
         self._stop = asyncio.Event()
-        self._fatal = ""
+        self._fatal: Exception | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._queues: dict[str, Queues] = {}
         self._queue_listeners: list[QueueListener] = []
-        self._engine = Engine(settings, self.fail)
+        self._timers: list[TimerListener] = []
+        self._storage = Storage(settings, self._notify)
+        self._engine = Engine(settings, lambda reason: self._end(HostError(reason)))
 
     def stop(self) -> None:
         """Stop gracefully."""
         self._stop.set()
 
-    def fail(self, reason: str) -> None:
-        """Stop because the host cannot go on."""
-        self._fatal = self._fatal or reason
-        self._stop.set()
-
     async def run(self) -> None:
         """From loading the app to the end of its last invocation."""
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="host"))
-        listening = _bind(self.settings.port) if self.settings.socket is None else socket.socket(fileno=self.settings.socket)
         try:
-            if not await self._load():
-                return
-            table = build_table(self._engine.functions, self.settings)
-            web = Web(self.settings, table, load_keys(self.settings.keys_file), self._engine)
-            server = QuietServer(
-                uvicorn.Config(web, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=int(GRACE))
-            )
-            self._watch(server.serve(sockets=[listening]))
-            self._listen(table)
-            print(f"host: ready on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-            await self._stop.wait()
-            web.stopping = True
-            await self._shut_down(server)
+            if await self._load():
+                await self._serve()
         finally:
             await self._close()
-            listening.close()
         if self._fatal:
-            raise HostError(self._fatal)
+            raise self._fatal
+
+    async def _serve(self) -> None:
+        table = build_table(self._engine.functions, self.settings)
+        invoker = Invoker(self._engine, table.outputs, self._storage)
+        admin = Admin(self.settings, self._engine.functions, table, invoker, self._drain)
+        web = Web(self.settings, table, load_keys(self.settings.keys_file), invoker, admin)
+        limit = int(self.settings.shutdown.worker)
+        options: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "off", "timeout_graceful_shutdown": limit}
+        server = QuietServer(uvicorn.Config(web, **options))
+        self._watch(server.serve(sockets=[self._listening]))
+        self._listen(table, invoker)
+        print(f"host: ready on http://127.0.0.1:{self._listening.getsockname()[1]}", flush=True)
+        await self._stop.wait()
+        web.stopping = True
+        await self._shut_down(server)
 
     async def _load(self) -> bool:
         """Load the app; False when the host is told to stop before it is there."""
@@ -94,30 +101,25 @@ class Host:
             return True
         return False
 
-    def _listen(self, table: Table) -> None:
+    def _listen(self, table: Table, invoker: Invoker) -> None:
         for queue in table.queues:
             if queue.function not in table.disabled:
-                self._add_queue_listener(queue)
-        store = StatusStore(self.settings.state / "timers.json" if self.settings.state else None)
+                self._listen_to_queue(queue, invoker)
+        state = self.settings.state
+        store = StatusStore(state / "timers.json" if state else None)
         for timer in table.timers:
             if timer.function not in table.disabled:
-                self._watch(TimerListener(timer, self._engine, store).run())
+                lock = Lock(state / "locks" if state else None, timer.function)
+                self._timers.append(TimerListener(timer, invoker, store, lock))
+                self._watch(self._timers[-1].run())
 
-    def _add_queue_listener(self, function: QueueFunction) -> None:
-        if function.connection not in self._queues:
-            self._queues[function.connection] = connect(function.connection, self.settings.environment)
-        queues = self._queues[function.connection]
-        listener = QueueListener(
-            function=function.function,
-            queue=queues.queue(function.queue),
-            poison=queues.queue(f"{function.queue}-poison"),
-            options=self.settings.queues,
-            engine=self._engine,
-            backoff=Backoff(self.settings.queues.max_polling_interval, random.random),
-            notify=self._notify,
-        )
-        self._queue_listeners.append(listener)
-        self._watch(listener.run())
+    def _listen_to_queue(self, function: QueueFunction, invoker: Invoker) -> None:
+        options = self.settings.queues
+        queue, poison = (self._storage.queue(function.connection, function.queue + suffix) for suffix in ("", "-poison"))
+        processor = Processor(function.function, queue, poison, options, invoker, self._notify)
+        backoff = Backoff(options.max_polling_interval, random.random)
+        self._queue_listeners.append(QueueListener(queue, processor, options, backoff, self._shut_down_on))
+        self._watch(self._queue_listeners[-1].run())
 
     def _notify(self, queue: str) -> None:
         for listener in self._queue_listeners:
@@ -132,27 +134,43 @@ class Host:
 
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            self.fail(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+            self._shut_down_on(error)
+
+    def _shut_down_on(self, error: BaseException) -> None:
+        self._end(ShutDown(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
+
+    def _end(self, error: Exception) -> None:
+        self._fatal = self._fatal or error
+        self._stop.set()
+
+    def _drain(self) -> None:
+        """Trigger nothing more; what runs goes on, and so does HTTP."""
+        self._watch(self._stop_listeners())
+
+    async def _stop_listeners(self) -> None:
+        await asyncio.gather(*(listener.stop() for listener in self._queue_listeners), *(timer.stop() for timer in self._timers))
 
     async def _shut_down(self, server: uvicorn.Server) -> None:
-        """Receive nothing more, wait for what is running within the grace, then cut it off."""
+        """Receive nothing more; wait for what the listeners run, then for what the workers run; then cut it off."""
+        limits = self.settings.shutdown
         server.should_exit = True
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await asyncio.gather(*(listener.stop() for listener in self._queue_listeners))
-                await self._engine.stop(GRACE)
-        await self._engine.stop(0)
+            async with asyncio.timeout(limits.host):
+                await self._stop_listeners()
+        await self._engine.idle(0 if self._fatal else limits.worker)
 
     async def _close(self) -> None:
+        """What is cut off is left as it is: a message stays hidden until its lease is over, and runs again."""
+        await asyncio.gather(*(listener.abandon() for listener in self._queue_listeners))
         await self._engine.stop(0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for queues in self._queues.values():
-            queues.close()
+        self._storage.close()
 
 
-def _bind(port: int) -> socket.socket:
+def bind(port: int) -> socket.socket:
+    """A socket that listens at the port, 0 for a free one; raises HostError when it is taken."""
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -2,6 +2,9 @@
 
 worker -> host   Indexed or IndexFailed, once; then one Finished for each Invoke
 host -> worker   Invoke, as many at once as there are
+
+It has the words of Azure's own protocol between host and worker (triggers and typed data), so that Microsoft's worker library can
+stand behind it as well as ours: what becomes of a returned value is the host's to say.
 """
 
 from __future__ import annotations
@@ -43,6 +46,42 @@ class TimerTrigger(Struct, frozen=True, tag=True):
 Trigger = HttpTrigger | QueueTrigger | TimerTrigger
 
 
+class Text(Struct, frozen=True, tag=True):
+    """A string that a function gave; the host looks whether it is JSON."""
+
+    value: str
+
+
+class Json(Struct, frozen=True, tag=True):
+    """A value that the worker library has made into JSON."""
+
+    value: str
+
+
+class Bytes(Struct, frozen=True, tag=True):
+    """Bytes that a function gave: they are passed on as they are."""
+
+    value: bytes
+
+
+class Number(Struct, frozen=True, tag=True):
+    """A number that a function gave."""
+
+    value: int | float
+
+
+class Response(Struct, frozen=True, tag=True):
+    """What an HTTP function answered; a cookie is the text of a Set-Cookie header."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    cookies: list[str] = []
+
+
+Data = Text | Json | Bytes | Number | Response
+
+
 class Invoke(Struct, frozen=True, tag=True):
     """Run a function."""
 
@@ -52,10 +91,11 @@ class Invoke(Struct, frozen=True, tag=True):
 
 
 class FunctionInfo(Struct, frozen=True):
-    """A function that the worker found: the bindings are those of a function.json."""
+    """A function that the worker found: the bindings are those of a function.json. `retry` is its retry policy, if it has one."""
 
     name: str
     bindings: list[dict[str, Any]]
+    retry: dict[str, str] = {}
 
 
 class Indexed(Struct, frozen=True, tag=True):
@@ -71,20 +111,13 @@ class IndexFailed(Struct, frozen=True, tag=True):
     traceback: str = ""
 
 
-class Response(Struct, frozen=True):
-    """What an HTTP function answered."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
 class Finished(Struct, frozen=True, tag=True):
-    """The end of an invocation; `error` is empty when the function returned."""
+    """The end of an invocation; `error` is empty when the function returned. Outputs are by the name of their parameter."""
 
     id: str
     error: str = ""
-    response: Response | None = None
+    returned: Data | None = None
+    outputs: dict[str, Data] = {}
 
 
 ToHost = Indexed | IndexFailed | Finished

@@ -7,14 +7,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-PARAMETER = re.compile(r"\{(?P<rest>\*{0,2})(?P<name>\w+)(?P<constraints>(?::[^}=?]+)?)(?:=(?P<default>[^}]*))?(?P<optional>\??)\}")
-SEGMENT = re.compile(r"\{[^}]*\}|[^{}]+")
+CONSTRAINT = r":(\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?"
+PARAMETER = re.compile(
+    r"\{(?P<rest>\*{0,2})(?P<name>\w+)(?P<constraints>(?:"
+    + CONSTRAINT.replace("(\\w+)", "\\w+")
+    + r")*)(?:=(?P<default>[^?]*))?(?P<optional>\??)\}"
+)
+PIECE = re.compile(r"\{(?:\{\{|\}\}|[^{}])*\}|(?:\{\{|\}\}|[^{}])+")
+SEGMENT = re.compile(r"(?:\{(?:\{\{|\}\}|[^{}])*\}|[^/{}])+")
 
 
 def _is_guid(text: str) -> bool:
     return re.fullmatch(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?", text) is not None
 
 
+FLOAT = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 CONSTRAINTS: Mapping[str, Callable[[str, str], bool]] = {
     "int": lambda value, _: re.fullmatch(r"[+-]?\d{1,10}", value) is not None,
     "long": lambda value, _: re.fullmatch(r"[+-]?\d{1,19}", value) is not None,
@@ -27,6 +34,11 @@ CONSTRAINTS: Mapping[str, Callable[[str, str], bool]] = {
     "min": lambda value, limit: value.isdigit() and int(value) >= int(limit),
     "max": lambda value, limit: value.isdigit() and int(value) <= int(limit),
     "range": lambda value, limits: value.isdigit() and _within(int(value), limits),
+    "decimal": lambda value, _: re.fullmatch(r"[+-]?[\d,]*\.?\d+", value) is not None,
+    "double": lambda value, _: re.fullmatch(FLOAT, value) is not None,
+    "float": lambda value, _: re.fullmatch(FLOAT, value) is not None,
+    "datetime": lambda value, _: re.match(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{4}", value) is not None,
+    "required": lambda value, _: bool(value),
     "regex": lambda value, pattern: re.search(pattern, value, re.IGNORECASE) is not None,
 }
 
@@ -60,7 +72,7 @@ def compile_template(route: str) -> Template:
     constraints: list[tuple[str, str, str]] = []
     defaults: dict[str, str] = {}
     pattern = ""
-    for number, segment in enumerate(route.strip("/").split("/")):
+    for number, segment in enumerate(SEGMENT.findall(route)):
         piece, may_be_absent = _segment(segment, constraints, defaults)
         slash = "/" if number else ""
         pattern += f"(?:{slash}{piece})?" if may_be_absent else slash + piece
@@ -70,7 +82,7 @@ def compile_template(route: str) -> Template:
 def _segment(segment: str, constraints: list[tuple[str, str, str]], defaults: dict[str, str]) -> tuple[str, bool]:
     pieces = ""
     may_be_absent = False
-    for part in SEGMENT.findall(segment):
+    for part in PIECE.findall(segment):
         found = PARAMETER.fullmatch(part)
         if part.startswith("{") and not found:
             raise ValueError(f"route parameter {part} is not understood")
@@ -87,10 +99,10 @@ def _segment(segment: str, constraints: list[tuple[str, str, str]], defaults: di
 
 
 def _constraints(text: str) -> Iterable[tuple[str, str]]:
-    for kind, argument in re.findall(r":(\w+)(?:\(([^)]*)\))?", text):
-        if kind not in CONSTRAINTS:
+    for kind, argument in re.findall(CONSTRAINT, text):
+        if kind.lower() not in CONSTRAINTS:
             raise ValueError(f"route constraint {kind} is not known")
-        yield kind, argument
+        yield kind.lower(), argument.replace("{{", "{").replace("}}", "}")
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import base64
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
-from .settings import HostError
+from .connections import Connection, find_connection
+from .settings import HostSettings
 
 if TYPE_CHECKING:  # a second's work: done while the app is being loaded, by `connect`
     from azure.storage.queue import QueueClient, QueueServiceClient
-
-EMULATOR = (
-    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
-    "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
-    "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,47 +34,49 @@ class StoredMessage:
 
 
 class Queue:
-    """One queue, with the few calls that a listener makes. They block; storage errors are azure.core's own."""
+    """One queue, with the few calls that a listener makes; storage errors are azure.core's own."""
 
     def __init__(self, client: QueueClient) -> None:
         self.name = str(client.queue_name)
         self._client = client
 
-    def exists(self) -> bool:
+    async def exists(self) -> bool:
         """Whether the queue is there: the host does not create the queue of a trigger."""
         try:
-            self._client.get_queue_properties()
+            await asyncio.to_thread(self._client.get_queue_properties)
         except ResourceNotFoundError:
             return False
         return True
 
-    def receive(self, count: int, lease: float) -> list[StoredMessage]:
+    async def receive(self, count: int, lease: float) -> list[StoredMessage]:
         """Up to `count` messages, hidden from everybody else for `lease` seconds. One request, whatever it brings."""
-        pages = self._client.receive_messages(messages_per_page=count, visibility_timeout=int(lease)).by_page()
-        return [_stored(message) for message in next(pages, ())]
 
-    def hide(self, message_id: str, pop_receipt: str, seconds: float) -> str:
+        def one_page() -> list[StoredMessage]:
+            pages = self._client.receive_messages(messages_per_page=count, visibility_timeout=int(lease)).by_page()
+            return [_stored(message) for message in next(pages, ())]
+
+        return await asyncio.to_thread(one_page)
+
+    async def hide(self, message_id: str, pop_receipt: str, seconds: float) -> str:
         """Show the message again in so many seconds; returns the new pop receipt."""
-        return str(self._client.update_message(message_id, pop_receipt=pop_receipt, visibility_timeout=int(seconds)).pop_receipt)
+        hiding = asyncio.to_thread(self._client.update_message, message_id, pop_receipt, visibility_timeout=int(seconds))
+        return str((await hiding).pop_receipt)
 
-    def delete(self, message_id: str, pop_receipt: str) -> None:
+    async def delete(self, message_id: str, pop_receipt: str) -> None:
         """Remove the message for good; raises when the receipt is no longer the newest."""
-        self._client.delete_message(message_id, pop_receipt)
+        await asyncio.to_thread(self._client.delete_message, message_id, pop_receipt)
 
-    def send(self, content: str) -> None:
+    async def send(self, content: str) -> None:
         """Append a message with the default time to live; the queue is created when it is missing."""
+        await asyncio.to_thread(self._send, content)
+
+    def _send(self, content: str) -> None:
         try:
             self._client.send_message(content)
         except ResourceNotFoundError:
-            self.create()
+            with contextlib.suppress(ResourceExistsError):  # somebody else was quicker
+                self._client.create_queue()
             self._client.send_message(content)
-
-    def create(self) -> None:
-        """Create the queue; one that exists is fine."""
-        try:
-            self._client.create_queue()
-        except ResourceExistsError:
-            return
 
 
 def _stored(message: Any) -> StoredMessage:
@@ -89,11 +89,6 @@ def _stored(message: Any) -> StoredMessage:
         expires_on=message.expires_on,
         next_visible_on=message.next_visible_on,
     )
-
-
-def owner_lost(error: HttpResponseError) -> bool:
-    """Whether somebody else has the message now, or it is gone."""
-    return error.status_code in {404, 409} or getattr(error, "error_code", "") == "PopReceiptMismatch"
 
 
 class Queues:
@@ -111,35 +106,52 @@ class Queues:
         self._service.close()
 
 
+class Storage:
+    """The queues of every connection that the app's bindings name. `notify` is called with a queue that was written to."""
+
+    def __init__(self, settings: HostSettings, notify: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._notify = notify
+        self._connected: dict[str, Queues] = {}
+
+    def queue(self, connection: str, name: str) -> Queue:
+        """A queue; raises HostError when the settings do not say where it is."""
+        if connection not in self._connected:
+            self._connected[connection] = connect(find_connection(connection, self._settings.setting), self._settings)
+        return self._connected[connection].queue(name)
+
+    async def send(self, connection: str, queue: str, body: bytes) -> None:
+        """Append a message, encoded as the app's host.json says; a queue that is missing is created first."""
+        content = base64.b64encode(body).decode() if self._settings.queues.base64 else body.decode(errors="replace")
+        await self.queue(connection, queue).send(content)
+        self._notify(queue)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for queues in self._connected.values():
+            queues.close()
+
+
 def preload() -> None:
     """Import what `connect` needs: it takes a while, and may be done at the side."""
     import azure.identity
     import azure.storage.queue  # noqa: F401
 
 
-def connect(connection: str, settings: Mapping[str, str]) -> Queues:
-    """The queues of the connection of this name: `AzureWebJobs{name}` or `{name}`, a string or a section of settings."""
+def connect(connection: Connection, settings: HostSettings) -> Queues:
+    """The queues of this connection."""
     from azure.identity import ManagedIdentityCredential
     from azure.storage.queue import QueueServiceClient
 
-    for name in (f"AzureWebJobs{connection}", connection):
-        if text := settings.get(name):
-            return Queues(
-                QueueServiceClient.from_connection_string(EMULATOR if text == "UseDevelopmentStorage=true" else text, **_options(settings))
-            )
-        if endpoint := _endpoint(name, settings):
-            credential = ManagedIdentityCredential(client_id=settings.get(f"{name}__clientId") or None)
-            return Queues(QueueServiceClient(endpoint, credential=credential, **_options(settings)))
-    raise HostError(f"the connection {connection!r} is not set: give AzureWebJobsStorage or AzureWebJobsStorage__queueServiceUri")
+    options = _options(settings)
+    if connection.string:
+        return Queues(QueueServiceClient.from_connection_string(connection.string, **options))
+    by_resource = {"identity_config": {"resource_id": connection.resource_id}} if connection.resource_id else {}
+    credential = ManagedIdentityCredential(client_id=connection.client_id or None, **by_resource)
+    return Queues(QueueServiceClient(connection.endpoint, credential=credential, **options))
 
 
-def _endpoint(name: str, settings: Mapping[str, str]) -> str | None:
-    if account := settings.get(f"{name}__accountName"):
-        return f"https://{account}.queue.core.windows.net"
-    return settings.get(f"{name}__queueServiceUri") or settings.get(f"{name}__serviceUri")
-
-
-def _options(settings: Mapping[str, str]) -> dict[str, Any]:
-    authority = settings.get("LOADME_CA_FILE") or settings.get("REQUESTS_CA_BUNDLE")
+def _options(settings: HostSettings) -> dict[str, Any]:
+    authority = settings.setting("LOADME_CA_FILE") or settings.setting("REQUESTS_CA_BUNDLE")
     options: dict[str, Any] = {"retry_total": 3, "retry_connect": 0, "connection_timeout": 10, "read_timeout": 30}
     return {**options, "connection_verify": authority} if authority and Path(authority).is_file() else options

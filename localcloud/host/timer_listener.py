@@ -5,113 +5,104 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Protocol
 
-from localcloud.files import write_whole
-
-from .engine import Engine
-from .protocol import TimerTrigger
-from .schedules import Schedule
+from .invoker import Outcome
+from .protocol import TimerTrigger, Trigger
+from .schedules import CronSchedule
 from .table import TimerFunction
+from .timer_status import Lock, Status, StatusStore, starting_point
 
 log = logging.getLogger("host.timer")
+LOCK_RETRY = 60.0
+LONGEST_SLEEP = 24 * 86400.0  # seconds: what one of the real host's timers can wait for
+
+
+class Invokes(Protocol):
+    """What runs functions and writes their outputs."""
+
+    async def invoke(self, function: str, trigger: Trigger) -> Outcome:
+        """Run the function once."""
 
 
 @dataclass(frozen=True)
-class Status:
-    """When a timer ran last (None: never) and when it is due next."""
+class Times:
+    """Time and chance, which a test brings along."""
 
-    last: datetime | None
-    next: datetime
-    updated: datetime
-
-    def as_json(self) -> dict[str, str | None]:
-        """As the real host writes it."""
-        return {
-            name.replace("updated", "last_updated").title().replace("_", ""): value and value.isoformat()
-            for name, value in asdict(self).items()
-        }
-
-
-class StatusStore:
-    """The status of each timer, in a file where there is one, so that a restarted host sees what it missed."""
-
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
-        self._known: dict[str, dict[str, str | None]] = json.loads(file.read_text()) if file and file.is_file() else {}
-
-    def read(self, function: str) -> Status | None:
-        """The status that was written last."""
-        found = self._known.get(function)
-        if not found or not found["Next"] or not found["LastUpdated"]:
-            return None
-        last = datetime.fromisoformat(found["Last"]) if found["Last"] else None
-        return Status(last, datetime.fromisoformat(found["Next"]), datetime.fromisoformat(found["LastUpdated"]))
-
-    def write(self, function: str, status: Status) -> None:
-        """Remember it."""
-        self._known[function] = status.as_json()
-        if self._file:
-            write_whole(self._file, json.dumps(self._known))
-
-
-def starting_point(stored: Status | None, schedule: Schedule, now: datetime) -> tuple[Status, bool]:
-    """What a starting host goes by, and whether the timer is past due: one run, however many occurrences were missed.
-
-    A stored status that the present schedule would not have written means that the schedule was changed: begin anew.
-    """
-    fresh = Status(None, schedule.next(now), now)
-    if stored is None or schedule.next(stored.last or stored.updated) != stored.next:
-        return fresh, False
-    return stored, now > stored.next
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random.random
 
 
 class TimerListener:
-    """The listener of one function; the clock and sleeping come from outside."""
+    """The listener of one function."""
 
     def __init__(
-        self,
-        timer: TimerFunction,
-        engine: Engine,
-        store: StatusStore,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        self, timer: TimerFunction, invoker: Invokes, store: StatusStore, lock: Lock | None = None, times: Times | None = None
     ) -> None:
         self.timer = timer
-        self._engine = engine
+        self._invoker = invoker
         self._store = store
-        self._now = now
-        self._sleep = sleep
+        self._lock = lock or Lock(None, timer.function)
+        self._times = times or Times()
+        self._firing = asyncio.Lock()
+        self._stopping = False
 
     async def run(self) -> None:
         """Fire until cancelled. A failed run is logged and the schedule goes on."""
+        while not self._lock.take():
+            await self._times.sleep(LOCK_RETRY)
         stored = self._store.read(self.timer.function) if self.timer.use_monitor else None
-        status, past_due = starting_point(stored, self.timer.schedule, self._now())
+        status, past_due = starting_point(stored, self.timer.schedule, self._times.now())
         self._write(status)
         if past_due or self.timer.run_on_startup:
-            status = await self._fire(status, past_due=past_due)
-        while True:
-            await self._sleep(max(0.0, (status.next - self._now()).total_seconds()))
-            status = await self._fire(status, past_due=False)
+            status = await self._fire(status, past_due=past_due, scheduled=False)
+        while not self._stopping:
+            await self._wait(status.next)
+            status = await self._fire(status, past_due=False, scheduled=True)
 
-    async def _fire(self, status: Status, *, past_due: bool) -> Status:
-        started = self._now()
-        finished = await self._engine.invoke(self.timer.function, TimerTrigger(self._info(status, past_due=past_due)))
-        if finished.error:
-            log.warning("function %s failed: %s", self.timer.function, finished.error)
-        # A clock that runs a little early must not fire the same occurrence twice.
-        early = status.next > started and (status.next - started).total_seconds() < 1
-        last = status.next if early else started
-        status = Status(last, self.timer.schedule.next(last), self._now())
-        self._write(status)
-        return status
+    async def stop(self) -> None:
+        """Fire no more, and wait for the run that is under way; the caller limits the wait."""
+        self._stopping = True
+        async with self._firing:
+            self._lock.give()
+
+    async def _wait(self, until: datetime) -> None:
+        while (left := (until - self._times.now()).total_seconds()) > 0:
+            await self._times.sleep(min(left, LONGEST_SLEEP))
+            if left <= LONGEST_SLEEP:
+                return  # early or late by what the clock is wrong
+
+    async def _fire(self, status: Status, *, past_due: bool, scheduled: bool) -> Status:
+        async with self._firing:
+            if self._stopping:
+                return status
+            started = self._times.now()
+            await self._run(TimerTrigger(self._info(status, past_due=past_due)))
+            # A clock that is a little slow must not have the same occurrence fired twice.
+            last = max(started, status.next) if scheduled else started
+            status = Status(last, self.timer.schedule.next(last), last)
+            self._write(status)
+            return status
+
+    async def _run(self, trigger: TimerTrigger) -> None:
+        """Once, and again as the function's retry policy says."""
+        policy, attempt = self.timer.retry, 0
+        while (outcome := await self._invoker.invoke(self.timer.function, trigger)).error:
+            log.warning("function %s failed: %s", self.timer.function, outcome.error)
+            attempt += 1
+            if policy is None or (policy.count is not None and attempt > policy.count):
+                return
+            await self._times.sleep(policy.delay(attempt, self._times.random))
 
     def _info(self, status: Status, *, past_due: bool) -> str:
         shown = status.as_json() if self.timer.use_monitor else None
-        return json.dumps({"Schedule": {"AdjustForDST": True}, "ScheduleStatus": shown, "IsPastDue": past_due})
+        adjusts = isinstance(self.timer.schedule, CronSchedule)
+        return json.dumps({"Schedule": {"AdjustForDST": adjusts}, "ScheduleStatus": shown, "IsPastDue": past_due})
 
     def _write(self, status: Status) -> None:
         if self.timer.use_monitor:

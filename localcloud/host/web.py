@@ -1,21 +1,22 @@
-"""The HTTP side of the host: routing, keys, the function's answer, and the admin endpoints."""
+"""The HTTP side of the host: routing, keys, and the function's answer."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from .engine import Engine
+from .administration import Admin
+from .invoker import Invoker, Outcome
 from .keys import Keys, Level, may_call
-from .protocol import HttpTrigger, QueueTrigger, TimerTrigger, Trigger
+from .protocol import Trigger
 from .routes import HttpRoute, find
-from .settings import HostSettings
-from .table import QueueFunction, Table, TimerFunction
+from .settings import HostSettings, HttpOptions
+from .table import Table
 from .wire import has_body, raw_path, to_response, to_trigger
 
 log = logging.getLogger("host.web")
@@ -26,13 +27,13 @@ HOMEPAGE = "<!doctype html><title>Functions host</title><p>Your function app is 
 class Web:
     """The ASGI application. It answers 503 while the host is stopping."""
 
-    def __init__(self, settings: HostSettings, table: Table, keys: Keys, engine: Engine) -> None:
+    def __init__(self, settings: HostSettings, table: Table, keys: Keys, invoker: Invoker, admin: Admin) -> None:
         self.settings = settings
         self.table = table
         self.keys = keys
-        self.engine = engine
         self.stopping = False
-        self._background: set[asyncio.Task[object]] = set()
+        self._admin = admin
+        self._throttle = Throttle(settings.http, invoker)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -46,7 +47,7 @@ class Web:
         if self.stopping:
             return Response("Function host is not running.", 503)
         if path.lower().startswith("/admin/"):
-            return await self._admin(request, path.lower().removeprefix("/admin/").strip("/"))
+            return await self._admin.answer(request, path[len("/admin/") :].strip("/"), self._level(request, ""))
         if found := find(self.table.routes, request.method, path):
             return await self._call(request, *found)
         if path == "/" and self.settings.environment.get("AzureWebJobsDisableHomepage", "").lower() != "true":
@@ -65,55 +66,35 @@ class Web:
             body = await request.body() if has_body(request) else b""
         except ClientDisconnect:
             return Response(status_code=400)
-        finished = await self.engine.invoke(route.function, to_trigger(request, parameters, body))
-        if finished.error or finished.response is None:
-            log.error("function %s failed: %s", route.function, finished.error)
-            return Response(status_code=500)
-        return to_response(finished.response)
+        outcome = await self._throttle.invoke(route.function, to_trigger(request, parameters, body))
+        if outcome is None:
+            return Response(status_code=429)
+        if outcome.error:
+            log.error("function %s failed: %s", route.function, outcome.error)
+        return to_response(outcome.response)
 
     def _level(self, request: Request, function: str) -> Level:
         """The header is what counts when it is there, even empty; else `?code=`."""
         key = request.headers.get("x-functions-key", request.query_params.get("code", ""))
         return self.keys.level(key, function)
 
-    async def _admin(self, request: Request, path: str) -> Response:
-        if path == "host/ping":
-            return Response(status_code=200)
-        if self._level(request, "") != Level.ADMIN:
-            return Response(status_code=401)
-        match request.method, path.split("/"):
-            case "GET", ["host", "status"]:
-                return JSONResponse(
-                    {"id": self.settings.app.name, "state": "Running", "version": "4.0.0-local", "errors": self.table.broken}
-                )
-            case "GET", ["functions"]:
-                return JSONResponse([{"name": function.name, "bindings": function.bindings} for function in self.engine.functions])
-            case "POST", ["functions", name]:
-                return await self._run_once(request, name)
-            case _:
-                return Response(status_code=404)
 
-    async def _run_once(self, request: Request, name: str) -> Response:
-        """Run any function once in the background, with `{"input": "..."}` as a queue message's body."""
-        entry = self.table.trigger(name)
-        if entry is None:
-            return Response(status_code=404)
+class Throttle:
+    """Lets so many requests run at once, and so many wait; the others are turned away."""
+
+    def __init__(self, options: HttpOptions, invoker: Invoker) -> None:
+        self._invoker = invoker
+        self._outstanding = 0
+        self._most = options.max_outstanding
+        self._slots = asyncio.Semaphore(options.max_concurrent) if options.max_concurrent is not None else contextlib.nullcontext()
+
+    async def invoke(self, function: str, trigger: Trigger) -> Outcome | None:
+        """Run the function; None when there are too many already."""
+        if self._most is not None and self._outstanding >= self._most:
+            return None
+        self._outstanding += 1
         try:
-            given = json.loads(await request.body() or b"{}")
-            text = str(given.get("input") or "")
-        except (ValueError, AttributeError):
-            return Response(status_code=400)
-        task: asyncio.Task[object] = asyncio.create_task(self.engine.invoke(entry.function, _manual_trigger(entry, text, request)))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return Response(status_code=202)
-
-
-def _manual_trigger(entry: HttpRoute | QueueFunction | TimerFunction, text: str, request: Request) -> Trigger:
-    match entry:
-        case QueueFunction():
-            return QueueTrigger(text, {"QueueTrigger": ("string", text), "Id": ("string", ""), "DequeueCount": ("json", "1")})
-        case TimerFunction():
-            return TimerTrigger(json.dumps({"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}))
-        case HttpRoute():
-            return HttpTrigger("POST", str(request.base_url) + entry.route, {}, {}, {}, text.encode())
+            async with self._slots:
+                return await self._invoker.invoke(function, trigger)
+        finally:
+            self._outstanding -= 1

@@ -1,4 +1,4 @@
-"""The worker process: imports the app, then runs its functions. `python -m localcloud.host.worker APP_FOLDER SOCKET_FD`.
+"""The worker process: imports the app, then runs its functions. `python -m localcloud.host.worker APP_FOLDER SOCKET_FD ENGINE`.
 
 Sync functions run on a pool of threads, async ones on the loop that also reads the host's messages: a function that blocks
 in `async def` stops everything, here as on Azure. The process ends when its host does.
@@ -7,64 +7,44 @@ in `async def` stops everything, here as on Azure. The process ends when its hos
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import faulthandler
 import logging
 import os
 import signal
 import socket
 import sys
-import threading
 import traceback
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from . import conversion
-from .indexing import Unbindable, UserFunction, index
 from .lifeline import end_with_parent
-from .protocol import Finished, Indexed, IndexFailed, Invoke, ToHost, decode_to_worker, frame, read_frame
+from .logs import configure_logging, invocation
+from .protocol import Finished, FunctionInfo, Indexed, IndexFailed, Invoke, ToHost, decode_to_worker, frame, read_frame
 
-invocation: contextvars.ContextVar[str] = contextvars.ContextVar("invocation", default="-")
 log = logging.getLogger("host.worker")
 
 
-@dataclass(frozen=True)
-class TraceContext:
-    """What a function reads of its trace: nothing here."""
+class Engine(Protocol):
+    """What imports the app and runs its functions."""
 
-    trace_parent: str = ""
-    trace_state: str = ""
-    attributes: tuple[()] = ()
+    async def index(self) -> list[FunctionInfo]:
+        """Import the app and describe its functions; whatever it raises is the reason why the app cannot be loaded."""
 
-
-class Context:
-    """The `context` argument of a function."""
-
-    def __init__(self, invocation_id: str, function_name: str, directory: str) -> None:
-        self.invocation_id = invocation_id
-        self.function_name = function_name
-        self.function_directory = directory
-        self.trace_context = TraceContext()
-        self.retry_context = None
-        self.thread_local_storage = threading.local()
-        self.thread_local_storage.invocation_id = invocation_id
+    async def run(self, request: Invoke) -> Finished:
+        """Run a function; whatever it raises is the reason why it failed."""
 
 
 class Worker:
     """Runs what the host asks for and answers with how it ended."""
 
-    def __init__(self, folder: Path, threads: int | None) -> None:
-        self.folder = folder
-        self.functions: dict[str, UserFunction] = {}
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="function")
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
         self.running: set[asyncio.Task[None]] = set()
 
     async def serve(self, connection: socket.socket) -> None:
         """Index the app, then answer invocations until the host closes the connection."""
         reader, writer = await asyncio.open_unix_connection(sock=connection)
-        indexed = self._index()
+        indexed = await self._index()
         writer.write(frame(indexed))
         await writer.drain()
         while isinstance(indexed, Indexed) and (message := await read_frame(reader)) is not None:
@@ -73,56 +53,23 @@ class Worker:
             task.add_done_callback(self.running.discard)
         writer.close()
 
-    def _index(self) -> ToHost:
+    async def _index(self) -> ToHost:
         try:
-            self.functions, described = index()
-        except Unbindable as error:
-            return IndexFailed(str(error))
+            return Indexed(await self.engine.index())
         except BaseException as error:
+            if getattr(error, "is_explained", False):
+                return IndexFailed(str(error))
             return IndexFailed(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
-        return Indexed(described)
 
     async def _answer(self, request: Invoke, writer: asyncio.StreamWriter) -> None:
         invocation.set(request.id)
         try:
-            finished = await self._run(request, self.functions[request.function])
+            finished = await self.engine.run(request)
         except Exception as error:
             log.exception("function %s failed", request.function)
             finished = Finished(request.id, error=f"{type(error).__name__}: {error}")
         writer.write(frame(finished))
         await writer.drain()
-
-    async def _run(self, request: Invoke, function: UserFunction) -> Finished:
-        arguments: dict[str, Any] = {function.parameter: conversion.argument(request.trigger)}
-        if function.wants_context:
-            arguments["context"] = Context(request.id, function.name, str(self.folder))
-        if function.is_async:
-            returned = await function.call(**arguments)
-        else:
-            here = contextvars.copy_context()
-            returned = await asyncio.get_running_loop().run_in_executor(self.pool, lambda: here.run(function.call, **arguments))
-        if function.is_http:
-            return Finished(request.id, response=conversion.response(returned))
-        if returned is not None:
-            raise RuntimeError(f"function {function.name!r} without a $return binding returned a non-None value")
-        return Finished(request.id)
-
-
-class InvocationFormatter(logging.Formatter):
-    """One line per record, with the id of the invocation that wrote it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        record.invocation = invocation.get()
-        return super().format(record)
-
-
-def configure_logging(level: str) -> None:
-    """Log to standard error. The SDKs' one line per request is left out unless it warns."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(InvocationFormatter("%(asctime)s %(levelname)s [%(invocation)s] %(name)s: %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler])
-    logging.getLogger("azure").setLevel(logging.WARNING)
 
 
 def thread_count(text: str) -> int | None:
@@ -130,18 +77,32 @@ def thread_count(text: str) -> int | None:
     return int(text) if text.isdigit() and int(text) > 0 else None
 
 
+def _engine(name: str, folder: Path) -> Engine:
+    """Imported only now: each needs what the other one's environment may not have."""
+    if name == "runtime":
+        from .runtime_engine import RuntimeEngine
+
+        return RuntimeEngine(folder)
+    from .sdk_engine import SdkEngine
+
+    return SdkEngine(folder, thread_count(os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")))
+
+
+async def _serve(folder: Path, descriptor: int, engine: str) -> None:
+    await Worker(_engine(engine, folder)).serve(socket.socket(fileno=descriptor))
+
+
 def main() -> None:
     """Serve the host on the inherited socket."""
     faulthandler.enable()  # a worker that crashes says where
-    folder, descriptor = Path(sys.argv[1]), int(sys.argv[2])
+    folder, descriptor, engine = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     for number in (signal.SIGINT, signal.SIGTERM):  # the host decides when its worker ends
         signal.signal(number, signal.SIG_IGN)
     end_with_parent()  # the socket says so as well, but not to an app that blocks the loop or its own import
     configure_logging(os.environ.get("LOCALCLOUD_LOG_LEVEL", "INFO"))
     sys.path.insert(0, str(folder))
-    worker = Worker(folder, thread_count(os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")))
     try:
-        asyncio.run(worker.serve(socket.socket(fileno=descriptor)))
+        asyncio.run(_serve(folder, descriptor, engine))
     finally:
         os._exit(0)  # functions that still run are cut off, as on Azure
 

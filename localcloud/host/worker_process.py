@@ -38,6 +38,11 @@ class WorkerProcess:
         self._writer = writer
         self.ended = asyncio.create_task(self._read(reader))
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked to run a function."""
+        return not self.ended.done()
+
     @classmethod
     async def start(cls, settings: HostSettings) -> WorkerProcess:
         """A worker for the app; raises HostError with the app's own error when it cannot be indexed."""
@@ -97,8 +102,9 @@ class WorkerProcess:
 def _spawn(settings: HostSettings, descriptor: int) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(part for part in (str(CHECKOUT), settings.environment.get("PYTHONPATH", "")) if part)
     level = LOG_LEVELS.get(settings.log_level.lower(), "INFO")
+    python = settings.worker_python or sys.executable
     return subprocess.Popen(
-        [sys.executable, "-m", "localcloud.host.worker", str(settings.app), str(descriptor)],
+        [str(python), "-m", "localcloud.host.worker", str(settings.app), str(descriptor), settings.engine],
         env={**settings.environment, "PYTHONPATH": path, "LOCALCLOUD_LOG_LEVEL": level},
         cwd=settings.app,
         pass_fds=[descriptor],

@@ -15,6 +15,8 @@ from loadme.azure.credentials import managed_identity
 from loadme.azure.storage import Account
 from localcloud.azurite import Azurite
 from localcloud.certificates import Authority
+from localcloud.host.runtime_environment import find_python, make_environment
+from localcloud.host.settings import HostError
 from localcloud.identity import create_app
 from localcloud.servers import ThreadedServer
 from localcloud.tokens import Identity, TokenSigner
@@ -33,6 +35,24 @@ APP = Identity(
     principal_id="44444444-4444-4444-8444-444444444444",
 )
 SECRET = "the-app's-header"
+
+
+def worker_library() -> Path:
+    """The interpreter of the worker library's environment. Without Python 3.13 the test is skipped; CI must have one."""
+    try:
+        return make_environment(find_python(), ROOT)
+    except HostError as missing:
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module", params=["sdk", "runtime"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Who runs the app: ours, and Microsoft's own worker library. What holds for the one must hold for the other."""
+    if request.param == "runtime":
+        worker_library()
+    return str(request.param)
 
 
 def no_identities(group: str) -> list[Identity]:

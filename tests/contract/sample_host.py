@@ -85,7 +85,9 @@ class SampleHost:
         self.client.close()
 
 
-def sample_host(folder: Path, azurite: Azurite, authority: Authority, queue: str, app: Path = SAMPLE_APP, **environment: str) -> SampleHost:
+def sample_host(
+    folder: Path, azurite: Azurite, authority: Authority, queue: str, app: Path = SAMPLE_APP, engine: str = "sdk", **environment: str
+) -> SampleHost:
     """A host that has been started; the queue does not exist yet."""
     settings = {
         "AzureWebJobsStorage": azurite.connection_string,
@@ -95,6 +97,6 @@ def sample_host(folder: Path, azurite: Azurite, authority: Authority, queue: str
         "AzureWebJobs.switched_off.Disabled": "true",
         **environment,
     }
-    child = HostChild(HostCommand(app=app, port=0, folder=folder / "host", environment=settings))
+    child = HostChild(HostCommand(app=app, port=0, folder=folder / "host", environment=settings, engine=engine))
     child.start()
     return SampleHost(child, folder / "journal", azurite, authority, queue)

@@ -14,9 +14,9 @@ import pytest
 from azure.storage.queue import QueueClient
 
 from localcloud.cloud import Cloud, CloudSettings
-from tests.contract import worker_environment
+from tests.contract.conftest import ROOT, worker_library
 
-CHECKOUT = worker_environment.CHECKOUT
+CHECKOUT = ROOT
 PROBE = Path(__file__).with_name("worker_probe.py")
 WORKFLOWS = CHECKOUT / "tests" / "e2e" / "workflows"
 
@@ -27,7 +27,7 @@ class Worker:
     def __init__(self, app: Path, settings: Mapping[str, str]) -> None:
         machine = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self._process = subprocess.Popen(
-            [str(worker_environment.python()), str(PROBE), str(app)],
+            [str(worker_library()), str(PROBE), str(app)],
             env={**machine, **settings, "NO_PROXY": "127.0.0.1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -47,8 +47,8 @@ def locked(req: func.HttpRequest) -> func.HttpResponse:
     return answer(open=True)
 
 
-@app.route(route="admins", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
-def admins(req: func.HttpRequest) -> func.HttpResponse:
+@app.route(route="masters", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
+def masters(req: func.HttpRequest) -> func.HttpResponse:
     return answer(open=True)
 
 
@@ -63,7 +63,7 @@ def raises(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="nothing", methods=["GET"])
-def nothing(req: func.HttpRequest) -> None:
+def nothing(req: func.HttpRequest):
     return None
 
 

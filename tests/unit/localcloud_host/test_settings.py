@@ -24,7 +24,7 @@ def write(app: Path, name: str, content: dict[str, Any]) -> None:
 def test_without_host_json_the_defaults_are_azures(app: Path) -> None:
     settings = read_settings(app, {})
 
-    assert settings.route_prefix == "api"
+    assert settings.http.route_prefix == "api"
     assert settings.function_timeout == 1800
     assert (settings.queues.batch_size, settings.queues.max_dequeue_count, settings.queues.lease) == (16, 5, 600)
 
@@ -36,7 +36,7 @@ def test_host_json_is_honoured(app: Path) -> None:
     settings = read_settings(app, {})
 
     assert settings.function_timeout == 120
-    assert settings.route_prefix == ""
+    assert settings.http.route_prefix == ""
     assert (settings.queues.batch_size, settings.queues.new_batch_threshold, settings.queues.visibility_timeout) == (1, 0, 30)
     assert (settings.queues.max_dequeue_count, settings.queues.base64) == (10, False)
 
@@ -97,7 +97,7 @@ def test_a_setting_that_is_missing_leaves_out_only_its_function() -> None:
         a_function("reserved", type="httpTrigger", route="admin/x"),
     ]
 
-    table = build_table(functions, HostSettings(app=Path(), environment={"GOOD": "Steps"}))
+    table = build_table(functions, HostSettings(app=Path(), environment={"GOOD": "Steps", "AzureWebJobsStorage": "x"}))
 
     assert [queue.queue for queue in table.queues] == ["steps"]
     assert set(table.broken) == {"bad", "worse", "reserved"}
@@ -114,4 +114,4 @@ def test_two_functions_with_the_same_route_and_method_conflict() -> None:
     table = build_table(functions, HostSettings(app=Path()))
 
     assert [route.function for route in table.routes] == ["A", "c"]
-    assert "that of function A already" in table.broken["b"]
+    assert table.broken["b"] == "The route specified conflicts with the route defined by function 'A'."
