@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud.bootstrap import DEPLOYER
-from localcloud.settings import SUBSCRIPTION, TENANT
+from localcloud.settings import SUBSCRIPTION
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -23,9 +22,9 @@ def addresses(cloud: Cloud, ca: Path) -> dict[str, Any]:
         "vaults": azure.vault_url,
         "ca": str(ca),
         "identity": azure.identity_url,
-        "login": azure.login_url,
-        "tenant": TENANT,
-        "deployer": {"client_id": DEPLOYER.client_id, "secret": azure.deployer_secret},
+        **azure.logins.describe(azure.login_url, azure.identity_url, azure.identity_tls_url),
+        "app_identity_header": azure.header_secret,
+        "proxy": azure.proxy_url,
         "storage": {"blob": azurite.blob_url, "queue": azurite.queue_url, "table": azurite.table_url},
         "pid": os.getpid(),
         "subscription": SUBSCRIPTION,

@@ -24,11 +24,12 @@ from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.containers import ImageMap, ProcessRuntime
 from localcloud.declared import Declared
-from localcloud.entra import Application, Directory
+from localcloud.entra import Directory
 from localcloud.entra import create_app as create_login_app
 from localcloud.identity import create_app as create_identity_app
 from localcloud.keyvault import Vaults
 from localcloud.keyvault import create_app as create_vault_app
+from localcloud.logins import MACHINE, Logins
 from localcloud.ports import listen, number, usual_or_free
 from localcloud.relay import Relay
 from localcloud.servers import ThreadedServer
@@ -43,15 +44,17 @@ class Azure:
     def __init__(self, settings: CloudSettings, folder: Path, authority: Authority) -> None:
         self.settings = settings
         self.header_secret = secrets.token_urlsafe(24)
-        self.deployer_secret = secrets.token_urlsafe(24)
         self.clock = ScaledClock(settings.scale)
         self._stack = ExitStack()
         self._stack.callback(self.clock.close)
         self.signer = TokenSigner(TENANT, self._seconds)
+        self.logins = Logins(self.signer, authority, folder)
         self.identities: dict[str, Identity] = {}
         self.arm_url = ""
         self.vault_url = ""
         self.login_url = ""
+        self.identity_tls_url = ""
+        self.proxy_url = ""
         self.vaults = Vaults(folder / "vaults.json", self._seconds)
         self._declared = Declared(folder / "declared.json") if settings.kept else None
         self._identity_port = 0
@@ -87,8 +90,11 @@ class Azure:
         app, container = self._bootstrap()
         self.identities = {identity.name: identity for identity in (app, container, DEPLOYER)}
         self._serve_vaults(app, container)
-        tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities)
-        self._stack.enter_context(ThreadedServer(self.watch(tokens, "identity"), listening))
+        machine = self.logins.machine(state.all_identities)
+        tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities, machine)
+        watched = self.watch(tokens, "identity")
+        self._stack.enter_context(ThreadedServer(watched, listening))
+        self.identity_tls_url = self._serve(watched, 0)
         self.settings.say(f"identity  {self.identity_url}")
 
     def stop(self) -> None:
@@ -153,7 +159,8 @@ class Azure:
         images = ImageMap(self.settings.images, python=sys.executable, app=self.settings.app.resolve(), own=self.settings.own_images)
         runtime = ProcessRuntime(images, self._folder / "containers", self._platform_environment(), self.settings.folder / "shares")
         self._stack.callback(runtime.close)
-        state = ArmState(replace(self.settings.arm, limits=self.settings.limits), self.clock, runtime)
+        owners = (*self.settings.arm.owners, MACHINE.principal_id)
+        state = ArmState(replace(self.settings.arm, limits=self.settings.limits, owners=owners), self.clock, runtime)
         state.journal.names = self.signer.names
         state.faults.watched = ("arm", "vault", "identity", *self.settings.relay)
         if self._declared:
@@ -183,8 +190,10 @@ class Azure:
 
     def _serve_login(self) -> None:
         """Where applications log in: the deployer, who may do everything."""
-        deployer = Application(identity=DEPLOYER, secrets=(self.deployer_secret,))
-        self.login_url = self._serve(create_login_app(self.signer, Directory([deployer])), LOGIN_PORT)
+        directory = Directory([])
+        self.login_url = self._serve(create_login_app(self.signer, directory), LOGIN_PORT)
+        directory.add(self.logins.deployer(self.login_url))
+        self.logins.write_token(self.login_url)
         self.settings.say(f"login     {self.login_url}/{TENANT}")
 
     def _serve(self, app: ASGIApp, usual: int) -> str:

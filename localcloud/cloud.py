@@ -18,6 +18,7 @@ from localcloud.addresses import addresses
 from localcloud.azure import Azure
 from localcloud.azurite import ACCOUNT, Azurite, AzuriteError, Ports
 from localcloud.bootstrap import put_files_container
+from localcloud.by_name import serve_names
 from localcloud.certificates import Authority
 from localcloud.child import HostChild, HostCommand
 from localcloud.containers import ImageMapError
@@ -95,8 +96,9 @@ class Cloud(Controls):
         starting.result()
         self._follow_storage()
         put_files_container(self.azurite.connection_string, authority.ca)
-        _, queue, table = self.azurite.ports
+        queue, table = self.azurite.ports[1:]
         self.settings.say(f"storage   {self.azurite.blob_url} (queues: port {queue}, tables: port {table}), over TLS (Azurite)")
+        serve_names(self._stack, self.settings, azure, self.azurite)
         if self.settings.host:
             self._write_state_file(authority)
         self.settings.say(f"ready after {time.monotonic() - began:.1f} s")

@@ -127,6 +127,11 @@ class ArmState:
             ids = self.containers.identity_ids(group)
             return [identity for one in ids if (identity := self.identities.find(one))]
 
+    def all_identities(self) -> Sequence[Identity]:
+        """Every user-assigned identity that there is."""
+        with self.lock:
+            return self.identities.all()
+
     def identity(self, resource_id: str) -> Identity | None:
         """A user-assigned identity that has been created."""
         with self.lock:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from localcloud.cli import running
+from localcloud.cli.clients import env
 from localcloud.cli.errors import Trouble
 from localcloud.cli.options import STATE, options_of_up, settings_of
 from localcloud.errors import CloudError
@@ -44,6 +45,9 @@ def localcloud() -> None:
     Exit codes: 0 all is well, 1 it cannot be done (a line on standard error says why), 2 the command makes no sense, 3 none is up,
     130 Ctrl-C.
     """
+
+
+localcloud.add_command(env)
 
 
 @localcloud.command()

@@ -61,8 +61,14 @@ class Directory:
     """Finds an application by its client id: its own first, then those of `more`, such as user-assigned identities."""
 
     def __init__(self, applications: Iterable[Application], more: Lookup = lambda _client_id: None) -> None:
-        self._applications = {one.identity.client_id.lower(): one for one in applications}
+        self._applications: dict[str, Application] = {}
         self._more = more
+        for one in applications:
+            self.add(one)
+
+    def add(self, application: Application) -> None:
+        """One more, or another state of one that is known."""
+        self._applications[application.identity.client_id.lower()] = application
 
     def find(self, client_id: str) -> Application | None:
         """The application, whatever the case of the id."""

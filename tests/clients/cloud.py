@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,9 +29,16 @@ def clean_environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class RunningCloud:
-    """What the cloud's state file says."""
+    """What the cloud's state file says, and its command line."""
 
+    folder: Path
     state: dict[str, Any]
+
+    def environment(self, form: str) -> dict[str, str]:
+        """What `python -m localcloud env FORM` tells a shell to export."""
+        lines = run_localcloud(self.folder, "env", form).splitlines()
+        words = [shlex.split(line) for line in lines]
+        return dict(word.split("=", 1) for [_export, word] in words)
 
     @property
     def ca(self) -> str:
@@ -57,8 +65,21 @@ class RunningCloud:
         return str(self.state["deployer"]["client_id"])
 
     @property
+    def object_id(self) -> str:
+        return str(self.state["deployer"]["object_id"])
+
+    @property
     def secret(self) -> str:
         return str(self.state["deployer"]["secret"])
+
+
+def run_localcloud(folder: Path, *words: str) -> str:
+    """A command of the local cloud in its folder: what it prints. It must succeed."""
+    command = [str(PYTHON), "-m", "localcloud", *words]
+    environment = clean_environment() | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=COMMAND_TIMEOUT)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @contextmanager
@@ -69,7 +90,7 @@ def running_cloud(folder: Path, *options: str) -> Iterator[RunningCloud]:
     with (folder / "up.log").open("w") as log:
         process = subprocess.Popen([str(word) for word in command], cwd=folder, env=environment, stdout=log, stderr=log)
     try:
-        yield RunningCloud(_wait_for(folder, process))
+        yield RunningCloud(folder, _wait_for(folder, process))
     finally:
         process.terminate()
         try:
@@ -93,14 +114,12 @@ class Az:
 
     def __init__(self, folder: Path, cloud: RunningCloud, **environment: str) -> None:
         self.folder = folder
-        self.environment = clean_environment() | {
+        self.environment = {
+            **clean_environment(),
+            **cloud.environment("az"),
             "AZURE_CONFIG_DIR": str(folder),
-            "AZURE_CORE_COLLECT_TELEMETRY": "false",
-            "AZURE_CORE_INSTANCE_DISCOVERY": "false",
             "AZURE_CORE_NO_COLOR": "true",
             "AZURE_CORE_ONLY_SHOW_ERRORS": "true",
-            "AZURE_CORE_LOGIN_EXPERIENCE_V2": "false",
-            "REQUESTS_CA_BUNDLE": cloud.ca,
             **environment,
         }
 

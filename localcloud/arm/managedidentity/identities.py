@@ -36,6 +36,9 @@ class ManagedIdentity:
         """The object ids of them all."""
         return [str(one["properties"]["principalId"]) for one in self._identities.values()]
 
+    def all(self) -> list[Identity]:
+        return [identity for one in self._identities if (identity := self.find(one))]
+
     def put(self, call: Call, group: str, name: str) -> Reply:
         body = call.object()
         if not body.get("location"):

@@ -1,0 +1,68 @@
+"""The proxy for Azure's names, over sockets: a genuine client finds a server under a name that does not exist here."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from localcloud.certificates import Authority
+from localcloud.ports import free_port, listen
+from localcloud.proxy import Proxy
+from localcloud.servers import ThreadedServer
+
+
+async def _host(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(f"{request.headers['host']} {len(await request.body())}")
+
+
+@pytest.fixture
+def proxy(authority: Authority) -> Iterator[str]:
+    app = Starlette(routes=[Route("/", _host, methods=["GET", "POST"])])
+    with ThreadedServer(app, ssl_cert=authority.certificate, ssl_key=authority.key) as server:
+        ports = {"vaults": server.port, "arm": free_port()}
+        proxy = Proxy(listen(), ports.get).start()
+        yield proxy.url
+        proxy.stop()
+
+
+@pytest.fixture
+def client(proxy: str, authority: Authority) -> Iterator[httpx.Client]:
+    with httpx.Client(proxy=proxy, verify=ssl.create_default_context(cafile=str(authority.ca)), timeout=10) as client:
+        yield client
+
+
+def test_a_vaults_name_leads_to_its_server_and_the_certificate_fits(client: httpx.Client) -> None:
+    assert client.get("https://contoso.vault.azure.net/").text == "contoso.vault.azure.net 0"
+    assert client.post("https://contoso.vault.azure.net/", content=b"x" * 300_000).text == "contoso.vault.azure.net 300000"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://example.com/", "403 Forbidden: example.com is not in the local cloud"),
+        ("https://management.azure.com/", "502 Bad Gateway: Nobody listens"),
+    ],
+)
+def test_what_is_not_here_is_refused_in_words_that_clients_show(client: httpx.Client, url: str, words: str) -> None:
+    with pytest.raises(httpx.ProxyError, match=words):
+        client.get(url)
+
+
+def test_only_connect_is_taken(client: httpx.Client) -> None:
+    assert client.get("http://example.com/").status_code == 405
+
+
+def test_who_does_not_speak_http_is_let_go(proxy: str) -> None:
+    port = int(proxy.rpartition(":")[2])
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as connection:
+        connection.sendall(b"x" * 20_000 + b"\r\n\r\n")
+        assert connection.recv(100) == b""
