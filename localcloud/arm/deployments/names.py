@@ -11,7 +11,9 @@ from localcloud.arm.deployments.planned import PlannedResource
 class Names:
     """Whatever the case of a word."""
 
-    def __init__(self, resources: Iterable[PlannedResource]) -> None:
+    def __init__(self, resources: Iterable[PlannedResource], empty: Iterable[str] = ()) -> None:
+        """`empty` are the names of loops that may have no rounds."""
+        self._empty = {name.lower() for name in empty}
         self._words: dict[str, list[PlannedResource]] = defaultdict(list)
         self._loops: dict[str, list[PlannedResource]] = defaultdict(list)
         for resource in resources:
@@ -19,6 +21,9 @@ class Names:
                 self._words[word].append(resource)
             for loop in {loop.lower() for loop in (resource.loop, resource.symbol) if loop}:
                 self._loops[loop].append(resource)
+
+    def knows(self, word: str) -> bool:
+        return any(word.lower() in words for words in (self._words, self._loops, self._empty))
 
     def find(self, word: str) -> list[PlannedResource]:
         """All that the word means: none, one, or the rounds of a loop."""

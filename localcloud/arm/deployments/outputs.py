@@ -72,11 +72,7 @@ class Outputs:
     def _show(self, name: str, declared: Mapping[str, Any], evaluator: Evaluator) -> dict[str, Any]:
         label, kind = TYPES.get(str(declared.get("type", "")).lower(), ("Object", "any"))
         copy = declared.get("copy")
-        value = (
-            evaluator.unroll(name, copy["count"], copy["input"], keep_nulls=True)
-            if isinstance(copy, dict)
-            else evaluator.expand(declared.get("value"), keep_nulls=True)
-        )
+        value = _unrolled(name, copy, evaluator) if isinstance(copy, dict) else evaluator.expand(declared.get("value"), keep_nulls=True)
         if not is_of(value, kind) and not (value is None and declared.get("nullable")):
             raise ExpressionError(
                 "Template output JToken type is not valid. Expected '{}'. Actual '{}'."
@@ -85,3 +81,9 @@ class Outputs:
                 type_name(value),
             )
         return {"type": label} if label.startswith("Secure") else {"type": label, "value": value}
+
+
+def _unrolled(name: str, copy: Mapping[str, Any], evaluator: Evaluator) -> list[Any]:
+    """`copyIndex()` without a name means the loop of the output."""
+    rounds = evaluator.within(forbidden()).copies(copy.get("count"))
+    return [evaluator.looping(name, index, resource=True).expand(copy.get("input"), keep_nulls=True) for index in range(rounds)]

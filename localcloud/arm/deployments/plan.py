@@ -10,7 +10,7 @@ from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.names import Names
 from localcloud.arm.deployments.outputs import Outputs
 from localcloud.arm.deployments.planned import Plan, PlannedResource
-from localcloud.arm.deployments.rounds import Draft, drafts
+from localcloud.arm.deployments.rounds import Draft, drafts, loop_names
 from localcloud.arm.deployments.scope import Scope
 from localcloud.arm.deployments.targets import Target
 from localcloud.arm.deployments.template import RUN_TIME, Template
@@ -26,7 +26,7 @@ def make_plan(template: Template, scope: Scope, target: Target) -> Plan:
     if len(made) > _MAX_RESOURCES:
         raise errors.too_many_resources(_MAX_RESOURCES, len(made))
     _refuse_doubles(draft.resource for draft in made)
-    names = Names(draft.resource for draft in made)
+    names = Names((draft.resource for draft in made), loop_names(template.resources, scope.evaluator))
     resources = _connected(made, names)
     outputs = Outputs(template.outputs, scope, names)
     outputs.check()
@@ -57,10 +57,9 @@ def _connected(made: list[Draft], names: Names) -> tuple[PlannedResource, ...]:
 def _needs(draft: Draft, made: list[Draft], names: Names) -> list[PlannedResource]:
     found = []
     for wish in draft.wishes:
-        named = names.find(wish)
-        if not named:
+        if not names.knows(wish):
             raise errors.undefined_resource(wish)
-        found.extend(named)
+        found.extend(names.find(wish))
     if draft.resource.wanted:
         found.extend(_referred(draft, names))
     loop, batch = draft.resource.loop, draft.batch
@@ -77,12 +76,9 @@ def _referred(draft: Draft, names: Names) -> Iterator[PlannedResource]:
             continue  # it depends on another reference, or is wrong: then evaluating it says so
         if not isinstance(word, str) or (word.startswith("/") and len(call.arguments) > 1):
             continue
-        found = names.find(word)
-        if not found and not word.startswith("/"):
-            raise errors.undefined_resource(word)
-        if not found and len(call.arguments) < 2:
-            raise errors.no_version(draft.resource.name, word)
-        yield from found
+        if not names.knows(word):
+            raise errors.no_version(draft.resource.name, word) if word.startswith("/") else errors.undefined_resource(word)
+        yield from names.find(word)
 
 
 def _real(direct: Mapping[int, list[PlannedResource]], needs: list[PlannedResource], seen: set[int]) -> Iterator[PlannedResource]:

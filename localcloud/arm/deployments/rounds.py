@@ -53,6 +53,14 @@ def drafts(sources: tuple[Source, ...], evaluator: Evaluator, target: Target) ->
             yield from _family(source, turn, target)
 
 
+def loop_names(sources: tuple[Source, ...], evaluator: Evaluator) -> Iterator[str]:
+    """The names of all loops, also of those without a round."""
+    for source in sources:
+        if isinstance(source.fields.get("copy"), dict):
+            yield str(evaluator.within(forbidden()).expand(source.fields["copy"]["name"]))
+            yield from filter(None, [source.symbol])
+
+
 def _rounds(source: Source, evaluator: Evaluator) -> Iterator[_Round]:
     copy = source.fields.get("copy")
     if copy is None:
