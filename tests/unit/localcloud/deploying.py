@@ -1,4 +1,4 @@
-"""Deployments in a local ARM whose clock stands still: identities as resources that are there at once, container groups that take their time."""
+"""Deployments in a local ARM whose clock stands still: identities are there at once, container groups take their time."""
 
 from __future__ import annotations
 
