@@ -7,6 +7,8 @@ AZURITE := localcloud/node/node_modules/.installed
 WORKER := .venv-runtime/.installed
 CLI := .venv-cli/.installed
 CLIENTS := .venv-clients/.installed
+# The tests of a file stay together, for they share a cloud. Most of them wait: three at a time keep two cores busy.
+TOGETHER ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo cloud test clients lint types unit format simulate chaos bench lock clean
@@ -23,7 +25,7 @@ cloud: setup ## start the local cloud and leave it running until Ctrl-C
 	@$(BIN)/python -m localcloud up
 
 test: setup $(WORKER) lint types ## lint, types and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TOGETHER)
 
 # The tests of the product are not theirs: they see nothing of this checkout but the command line of the local cloud.
 clients: setup $(CLI) $(CLIENTS) ## the Azure CLI, the SDKs and azure-identity against a local cloud: make clients ARGS="-k keyvault"
