@@ -26,6 +26,8 @@ from localcloud.controls import Controls
 from localcloud.environment import app_settings, storage_settings
 from localcloud.errors import CloudError
 from localcloud.files import short
+from localcloud.host.host_json import HostError
+from localcloud.host.runtime_environment import find_python, make_environment
 from localcloud.ports import insist, is_free, listen, number, usual_or_free
 from localcloud.settings import HOST_PORT, STORAGE_PORT, CloudSettings
 from localcloud.statefile import StateFile, data_folder, only_one_in
@@ -69,6 +71,8 @@ class Cloud(Controls):
     def _start(self) -> None:
         began = time.monotonic()
         self._check_workflows()
+        if self.settings.engine == "runtime":
+            make_environment(find_python(self.settings.engine_python), self.settings.app)  # before the host, which has less time
         self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._stack.enter_context(only_one_in(self.settings.folder))
         self._kept_log.unlink(missing_ok=True)
@@ -154,6 +158,8 @@ class Cloud(Controls):
             folder=folder,
             environment=self.environment,
             kept_log=self._kept_log,
+            engine=self.settings.engine,
+            engine_python=self.settings.engine_python,
         )
         return HostChild(command)
 
@@ -296,7 +302,7 @@ def _explained() -> Iterator[None]:
     """What the parts raise for the user, as the one error of the whole."""
     try:
         yield
-    except (AzuriteError, ImageMapError) as error:
+    except (AzuriteError, HostError, ImageMapError) as error:
         raise CloudError(str(error)) from None
     except OSError as error:  # no space, no permission, a file where a folder should be: its words name the path
         raise CloudError(f"the local cloud cannot start: {error}") from None

@@ -42,7 +42,8 @@ class CloudSettings:
     With `fixed_ports` the usual ports are taken where they are free; `port` insists on one for the function app. With `watch` the
     Functions host is restarted when a workflow file has changed. `state` is a folder in which all that can outlive the cloud does, and
     `keep` the one of that kind within `folder`; without either nothing outlives it. With `relay` calls to `functions` or `storage` pass
-    the side door too. `secrets` are put into vaults, by vault and name.
+    the side door too. `engine` "runtime" runs the app through Microsoft's own worker library, on a Python 3.13 that is looked for, or is
+    `engine_python`. `secrets` are put into vaults, by vault and name.
     """
 
     app: Path = Path()
@@ -56,6 +57,8 @@ class CloudSettings:
     check_first: float = 0.5  # seconds: a container group is still on its way by then, as it is at the first check on Azure
     check_max: float = 5.0
     host: bool = True
+    engine: str = "sdk"
+    engine_python: str | None = None
     state: Path | None = None
     keep: bool = False
     watch: bool = False

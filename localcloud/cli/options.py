@@ -40,6 +40,14 @@ _OPTIONS = (
         help="Have calls to the function app or to storage pass the side door too.",
     ),
     click.option(
+        "--engine",
+        type=click.Choice(["sdk", "runtime"]),
+        default="sdk",
+        show_default=True,
+        help="What runs the app; runtime is Microsoft's own worker library, on Python 3.13.",
+    ),
+    click.option("--engine-python", metavar="PYTHON", help="The Python 3.13 for --engine runtime. [default: looked for]"),
+    click.option(
         "--set", "environment", type=values.Setting(), multiple=True, metavar="NAME=VALUE", help="A setting of the app; may be given often."
     ),
 )

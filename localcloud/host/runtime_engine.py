@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
+import platform
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +21,8 @@ from .logs import sources
 from .protocol import Finished, FunctionInfo, Invoke
 
 LIBRARY = "azure_functions_runtime"  # only the worker's own environment has it
+
+log = logging.getLogger("host.worker")
 
 
 class Message(SimpleNamespace):
@@ -74,6 +79,7 @@ class RuntimeEngine:
         if result.status != StatusResult.Success:
             raise WorkerError(result.exception.message)
         os.chdir(self._folder)
+        log.info("the app runs in azure-functions-runtime %s on Python %s", version("azure-functions-runtime"), platform.python_version())
         answer = await self._library.functions_metadata_request(asked)
         return [self._describe(function) for function in answer.function_metadata_results or ()]
 

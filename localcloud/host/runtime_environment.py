@@ -65,7 +65,9 @@ def make_environment(python: Path, app: Path) -> Path:
 
 
 def _make(python: Path, folder: Path, requirements: Sequence[str]) -> None:
-    print(f"host: making the environment of the worker library in {folder}, once; it takes about a minute", file=sys.stderr, flush=True)
+    print(
+        f"localcloud: making the environment of the worker library in {folder}, once; it takes about a minute", file=sys.stderr, flush=True
+    )
     _run(python, "-m", "venv", "--clear", folder)
     _run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", RUNTIME, WORKER, *requirements)
 
