@@ -1,4 +1,4 @@
-"""What can be done with a container group that is there: stop, start, restart, and look into its containers."""
+"""What can be done with a container group that is there: stop, start, restart."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.containerinstance import errors
-from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus
+from localcloud.arm.containerinstance.group import ContainerGroup
 from localcloud.arm.containerinstance.lifecycle import Lifecycle
-from localcloud.arm.containerinstance.logs import readable_log
 from localcloud.arm.containerinstance.operations import Operations
 from localcloud.arm.containerinstance.store import Groups
 from localcloud.arm.containerinstance.updates import check_quota, is_over
-from localcloud.arm.errors import bad_request
 from localcloud.arm.routing import Route
 
 if TYPE_CHECKING:
@@ -30,13 +28,11 @@ class Actions:
         self._operations = operations
 
     def routes(self, one: str) -> list[Route]:
-        container = f"{one}/containers/{{container}}"
         return [
             Route("POST", f"{one}/stop", self.stop),
             Route("POST", f"{one}/start", self.start),
             Route("POST", f"{one}/restart", self.restart),
             Route("GET", f"{one}/outboundNetworkDependenciesEndpoints", self.outbound),
-            Route("GET", f"{container}/logs", self.logs),
         ]
 
     def stop(self, _call: Call, group: str, name: str) -> Reply:
@@ -68,30 +64,8 @@ class Actions:
         self._groups.need(group, name)
         return Reply(body=[*_OUTBOUND])
 
-    def logs(self, call: Call, group: str, name: str, container: str) -> Reply:
-        found, status = self._container(group, name, container)
-        if found.stopped:
-            raise errors.stopped(name, group)
-        if status.process is None:
-            raise errors.transitioning(name) if found.transitioning else errors.no_log(name, container)
-        tail = call.query.get("tail")
-        if tail is not None and not tail.isdecimal():
-            raise bad_request("InvalidTail", f"The value '{tail}' of the query parameter 'tail' is not a number.")
-        stamps = call.query.get("timestamps", "").lower() == "true"
-        content = readable_log(status.process.log(), ended=not status.running, tail=int(tail) if tail else None, stamps=stamps)
-        return Reply(body={"content": content})
-
     def _settled(self, group: str, name: str) -> ContainerGroup:
         found = self._groups.need(group, name)
         if found.transitioning:
             raise errors.transitioning(name)
         return found
-
-    def _container(self, group: str, name: str, container: str) -> tuple[ContainerGroup, ContainerStatus]:
-        found = self._groups.find(group, name)
-        if found is None:
-            raise errors.not_found(name)
-        status = found.container(container)
-        if status is None:
-            raise errors.no_such_container(name, container)
-        return found, status

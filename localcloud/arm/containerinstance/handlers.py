@@ -13,9 +13,11 @@ from localcloud.arm.containerinstance.group import ContainerGroup
 from localcloud.arm.containerinstance.identity import show_identity
 from localcloud.arm.containerinstance.lifecycle import Lifecycle
 from localcloud.arm.containerinstance.locations import Locations
+from localcloud.arm.containerinstance.looking import Looking
 from localcloud.arm.containerinstance.operations import Operations
 from localcloud.arm.containerinstance.reading import as_list, as_object
 from localcloud.arm.containerinstance.request import read_group
+from localcloud.arm.containerinstance.sessions import Sessions
 from localcloud.arm.containerinstance.store import Groups
 from localcloud.arm.containerinstance.updates import changes_nothing, check_label, check_links, check_quota, check_update
 from localcloud.arm.containerinstance.views import KIND, show
@@ -35,9 +37,11 @@ class ContainerInstance:
     def __init__(self, state: ArmState) -> None:
         self._state = state
         self.groups = Groups(state)
+        self.sessions = Sessions()
         self._operations = Operations(state)
         self._lifecycle = Lifecycle(state, self.groups.started)
         self._actions = Actions(state, self.groups, self._lifecycle, self._operations)
+        self._looking = Looking(state, self.groups, self.sessions)
         self._locations = Locations(state, self.groups, self._operations)
 
     def routes(self) -> list[Route]:
@@ -51,6 +55,7 @@ class ContainerInstance:
             Route("GET", every, self.list_group),
             Route("GET", f"/subscriptions/{{subscription}}/providers/{KIND}", self.list_all),
             *self._actions.routes(one),
+            *self._looking.routes(f"{one}/containers/{{container}}"),
             *self._locations.routes(),
         ]
 
