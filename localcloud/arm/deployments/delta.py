@@ -38,20 +38,21 @@ _READ_ONLY = {
     "createdBy",
     "updatedBy",
 }
+_OF_TYPE = {"microsoft.managedidentity/userassignedidentities": {"tenantId"}}
 _DEFAULTS = {"sku": "Standard", "tier": "Standard"}
 
 
 def normal(body: Mapping[str, Any], version: str) -> dict[str, Any]:
     """A resource as what-if shows it: without what its service sets itself."""
-    shown = _without_read_only({key: value for key, value in body.items() if key != "systemData"})
-    return {"apiVersion": version, **shown}
+    own = _READ_ONLY | _OF_TYPE.get(str(body.get("type", "")).lower(), set())
+    return {"apiVersion": version, **_without(own, body)}
 
 
-def _without_read_only(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_read_only(item) for key, item in value.items() if key not in _READ_ONLY}
+def _without(keys: set[str], value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without(keys | {"tenantId"} if key == "identity" else keys, item) for key, item in value.items() if key not in keys}
     if isinstance(value, list):
-        return [_without_read_only(item) for item in value]
+        return [_without(keys, item) for item in value]
     return value
 
 
