@@ -131,6 +131,7 @@ class Azure:
     def start_over(self) -> None:
         """As at the first start: nothing declared but what the app expects to find, no faults, no calls, no secrets but the settings'."""
         state = self.state
+        self.clock.start_over(self.settings.scale)  # first: nothing is to have seen a later time
         state.forget()
         state.faults.clear()
         if self._declared:
@@ -138,8 +139,6 @@ class Azure:
         self.vaults.clear()
         app, container = self._bootstrap()
         self._fill_vaults(app, container)
-        self.clock.resume()
-        self.clock.set_scale(self.settings.scale)
         state.journal.clear()
 
     def _seconds(self) -> float:
@@ -191,7 +190,7 @@ class Azure:
     def _serve_login(self) -> None:
         """Where applications log in: the deployer, who may do everything."""
         directory = Directory([])
-        self.login_url = self._serve(create_login_app(self.signer, directory), LOGIN_PORT)
+        self.login_url = self._serve(self.watch(create_login_app(self.signer, directory), "identity"), LOGIN_PORT)
         directory.add(self.logins.deployer(self.login_url))
         self.logins.write_token(self.login_url)
         self.settings.say(f"login     {self.login_url}/{TENANT}")

@@ -172,6 +172,14 @@ class ScaledClock:
                 self.advance(until + TINY)
             return until
 
+    def start_over(self, scale: float) -> None:
+        """As a new one: at the real time of day, with no timer set."""
+        with self._one_at_a_time, self._changed:
+            self._settle()
+            self._timers.clear()
+            self._scale, self._paused, self._ahead = scale, False, timedelta()
+            self._changed.notify_all()
+
     def close(self) -> None:
         with self._changed:
             self._closed = True

@@ -62,9 +62,12 @@ class Controls:
         found = self.azure.state.journal.wait(Asked.read(asked), timeout, count)
         if len(found) >= count:
             return found
-        last = [f"  {call['service']} {call['method']} {call['path']} -> {call['status']}" for call in self.calls()[-SHOWN:]]
+        last = [
+            f"  {call['service']} {call['method']} {call['path']} -> {call['status']}"
+            for call in self.calls(service=asked.get("service", ""))[-SHOWN:]
+        ]
         words = ", ".join(f"{name}={value}" for name, value in asked.items())
-        raise TimeoutError("\n".join([f"{len(found)} of {count} calls ({words}) in {timeout:g} s; the last calls of any kind:", *last]))
+        raise TimeoutError("\n".join([f"{len(found)} of {count} calls ({words}) in {timeout:g} s; what was called instead:", *last]))
 
     def clear_calls(self) -> None:
         """Forget the calls so far."""

@@ -49,6 +49,8 @@ def _front(state: ArmState, verify: Verify) -> Callable[[Request], Awaitable[Res
             call = await _call(request, actor, correlation)
         except ArmError as error:
             reply = Reply(status=error.status, body=error.body(), headers=error.headers)
+            refused = Call(method=request.method, path=request.url.path, query=dict(request.query_params))
+            state.journal.write(refused, error.status, state.clock.now())
         else:
             reply, delay = state.answer(call)
         # Outside the state's lock: other calls go on meanwhile.

@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from localcloud.cli import running
+from localcloud.cli.calls import calls
 from localcloud.cli.clients import env
 from localcloud.cli.errors import Trouble
+from localcloud.cli.faults import faults
+from localcloud.cli.hands import clock, groups, reset
 from localcloud.cli.options import STATE, options_of_up, settings_of
 from localcloud.errors import CloudError
 from localcloud.statefile import StateFile
@@ -39,6 +42,9 @@ def localcloud() -> None:
       python -m localcloud up                     start it here, until Ctrl-C
       python -m localcloud up -d                  the same in the background; `down` ends it
       python -m localcloud status                 whether one is up, and where
+      python -m localcloud faults add throttled   ARM answers the next call with 429
+      python -m localcloud calls --follow         what is called, as it is called
+      python -m localcloud clock advance 300      five of Azure's minutes at once
 
     Each command looks for the cloud of the folder that it is given in (.localcloud/cloud.json).
 
@@ -97,3 +103,7 @@ def status(context: click.Context, as_json: bool) -> None:
     else:
         running.say(f"up at {found['url']} (process {found['pid']}), ARM at {found['arm']}" if found else NONE_UP)
     context.exit(0 if found else 3)
+
+
+for _command in (faults, calls, clock, groups, reset):
+    localcloud.add_command(_command)

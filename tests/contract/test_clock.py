@@ -78,6 +78,17 @@ def test_another_pace_holds_for_timers_that_are_set_already(clock: ScaledClock) 
     assert made.wait(10)
 
 
+def test_a_clock_that_starts_over_is_at_the_real_time_with_nothing_to_come(clock: ScaledClock) -> None:
+    clock.call_later(1, lambda: pytest.fail("nothing was to come"))
+    clock.pause()
+    clock.advance(0.5)
+
+    clock.start_over(2.0)
+
+    found = clock.state
+    assert (found["paused"], found["scale"], found["timers"], round(found["ahead"], 1)) == (False, 2.0, 0, 0.0)
+
+
 @pytest.mark.parametrize("scale", [0, -1, float("nan")])
 def test_a_pace_that_makes_no_sense_is_refused(clock: ScaledClock, scale: float) -> None:
     with pytest.raises(ValueError, match="not a scale"):

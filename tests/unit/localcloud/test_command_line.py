@@ -58,7 +58,7 @@ def test_where_none_is_up_the_status_says_so(words: list[str], tmp_path: Path, m
 
 def test_every_command_explains_itself() -> None:
     for name, command in localcloud.commands.items():
-        shown = CliRunner().invoke(localcloud, [name, "--help"]).output
+        shown = " ".join(CliRunner().invoke(localcloud, [name, "--help"]).output.split())
         assert command.help is not None
         assert command.help.splitlines()[0] in shown
         assert all(option.help for option in command.params if isinstance(option, click.Option)), name
