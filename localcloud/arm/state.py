@@ -18,17 +18,25 @@ from localcloud.arm.errors import ArmError, internal_error
 from localcloud.arm.faults import Faults
 from localcloud.arm.gate import check_names, check_path, check_version
 from localcloud.arm.ids import guid
+from localcloud.arm.insights import Insights
 from localcloud.arm.journal import Journal
 from localcloud.arm.limits import Throttle
 from localcloud.arm.managedidentity import ManagedIdentity
-from localcloud.arm.providers import Providers
+from localcloud.arm.network import Network
+from localcloud.arm.providers import TOP_LEVEL, Providers
 from localcloud.arm.resources import ResourceGroups, Subscriptions, TemplateSpecs
 from localcloud.arm.results import OperationResults
 from localcloud.arm.routing import Router
 from localcloud.arm.settings import ArmSettings
+from localcloud.arm.storage import Storage
+from localcloud.arm.tracked import Shelf
+from localcloud.arm.web import Web
 from localcloud.clock import Clock
 from localcloud.containers import Runtime
 from localcloud.tokens import Identity
+
+OTHERS = (Network, Storage, Web, Insights)
+"""Providers behind whose resources nothing runs: nobody asks them anything but through a call."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +59,7 @@ class ArmState:
 
     def begin(self) -> None:
         """As empty as a new one: whatever runs must have been abandoned."""
+        self.shelf = Shelf()
         self.throttle = Throttle(self.settings.subscription, self.settings.limits)
         self.authorization = Authorization(self)
         self.providers = Providers(self)
@@ -73,6 +82,7 @@ class ArmState:
             self.containers,
             self.deployments,
             self.authorization,
+            *(kind(self) for kind in OTHERS),
         )
         self.router = Router(route for provider in providers for route in provider.routes())
 
@@ -138,8 +148,24 @@ class ArmState:
             return self.identities.find(resource_id)
 
     def principals(self) -> Sequence[str]:
-        """The object ids of all identities that have been created."""
-        return self.identities.principals()
+        """The object ids of all identities that there are, those of resources themselves too."""
+        own = [one["identity"]["principalId"] for one in self.resources() if "principalId" in one.get("identity", {})]
+        return [*self.identities.principals(), *own]
+
+    def drop(self, key: str) -> None:
+        """Take a resource away that only lies on the shelf, all that is in it, and the roles that were assigned there."""
+        self.shelf.drop(key)
+        self.authorization.assignments.drop_within(key)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Every resource of the top level, as its provider lists it."""
+        found: list[dict[str, Any]] = []
+        for kind in TOP_LEVEL:
+            path = f"/subscriptions/{self.settings.subscription}/providers/{kind}"
+            if self.router.knows("GET", path):
+                call = Call(method="GET", path=path)
+                found += self.router.find(call)[0].handler(call).body["value"]
+        return found
 
     def scope(self, path: str) -> str:
         """A scope as a path names it, for what is attached to it. Raises 404 when it is in no resource group that there is."""

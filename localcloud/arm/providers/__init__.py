@@ -1,5 +1,6 @@
 """The resource providers: which types each has, in which api-versions; and their registration."""
 
 from localcloud.arm.providers.providers import Providers
+from localcloud.arm.providers.versions import TOP_LEVEL
 
-__all__ = ["Providers"]
+__all__ = ["TOP_LEVEL", "Providers"]

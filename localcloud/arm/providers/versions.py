@@ -119,10 +119,27 @@ API_VERSIONS = {
         "locations": _VAULTS,
         "checkNameAvailability": _VAULTS,
     },
-    "Microsoft.Network": {"virtualNetworks": _NETWORKS, "networkSecurityGroups": _NETWORKS},
+    "Microsoft.Network": {"virtualNetworks": _NETWORKS, "networkSecurityGroups": _NETWORKS, "publicIPAddresses": _NETWORKS},
     "Microsoft.Storage": {"storageAccounts": _STORAGE, "checkNameAvailability": _STORAGE},
     "Microsoft.Web": {"serverfarms": _WEB, "sites": _WEB},
     "Microsoft.Insights": {"components": _COMPONENTS},
     "Microsoft.OperationalInsights": {"workspaces": _WORKSPACES},
 }
 """By namespace and type."""
+
+TOP_LEVEL = (
+    "Microsoft.ContainerInstance/containerGroups",
+    "Microsoft.ContainerRegistry/registries",
+    "Microsoft.Insights/components",
+    "Microsoft.KeyVault/vaults",
+    "Microsoft.ManagedIdentity/userAssignedIdentities",
+    "Microsoft.Network/networkSecurityGroups",
+    "Microsoft.Network/publicIPAddresses",
+    "Microsoft.Network/virtualNetworks",
+    "Microsoft.OperationalInsights/workspaces",
+    "Microsoft.Resources/templateSpecs",
+    "Microsoft.Storage/storageAccounts",
+    "Microsoft.Web/serverfarms",
+    "Microsoft.Web/sites",
+)
+"""The types whose resources lie in a resource group: what its list of resources has, and what goes with it."""
