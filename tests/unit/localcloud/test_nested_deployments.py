@@ -92,8 +92,8 @@ def test_what_is_wrong_deep_down_is_found_before_anything_is_done() -> None:
     assert "'nobody' is not defined" in refused(make_world(), template([nested("n", inner(source))]))
     missing = inner(template(parameters=NAME))
     assert "The value for the template parameter 'name'" in refused(make_world(), template([nested("n", missing)]))
-    site = template([{"type": "Microsoft.Web/sites", "apiVersion": "2022-01-01", "name": "x"}])
-    assert "Microsoft.Web/sites" in refused(make_world(), template([nested("n", inner(site))]))
+    site = template([{"type": "Microsoft.Compute/disks", "apiVersion": "2022-01-01", "name": "x"}])
+    assert "Microsoft.Compute/disks" in refused(make_world(), template([nested("n", inner(site))]))
 
 
 def test_a_nested_deployment_goes_into_another_resource_group_which_must_be_there() -> None:
