@@ -46,7 +46,8 @@ class Evaluator:
         """What a string of a template stands for: an expression's value, or itself."""
         if is_expression(value):
             return self._expression(value[1:-1].strip())
-        return value[1:] if value.startswith("[[") else value
+        # Documented: the doubled bracket is for what would be an expression otherwise.
+        return value[1:] if value.startswith("[[") and value.endswith("]") else value
 
     def _expression(self, source: str) -> Any:
         """Its errors do not show values if it has used a secret."""
@@ -96,9 +97,9 @@ class Evaluator:
                 yield text(self.string(key)), self._expand(item, keep_nulls)
 
     def unroll(self, name: str, count: Any, source: Any, *, keep_nulls: bool = False) -> list[Any]:
-        """The values of a loop over properties, variables or outputs."""
+        """The values of a loop over properties or variables."""
         rounds = self.copies(count)
-        self.evaluation.charge(rounds)
+        self.evaluation.charge(10 * rounds)  # each has an evaluator of its own
         return [self.looping(name, index).expand(source, keep_nulls=keep_nulls) for index in range(rounds)]
 
     def copies(self, count: Any) -> int:
