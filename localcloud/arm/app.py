@@ -17,6 +17,7 @@ from starlette.routing import Route
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.containerinstance.streams import stream_route
 from localcloud.arm.errors import GATEWAY, ArmError, invalid_content
+from localcloud.arm.expressions.jsons import load
 from localcloud.arm.gate import Verify, authenticate
 from localcloud.arm.ids import is_guid
 from localcloud.arm.metadata import metadata_route
@@ -64,7 +65,7 @@ def _front(state: ArmState, verify: Verify) -> Callable[[Request], Awaitable[Res
 async def _call(request: Request, actor: str, correlation: str) -> Call:
     raw = await _read(request)
     try:
-        body = json.loads(raw) if raw.strip() else None
+        body = load(raw.decode("utf-8-sig")) if raw.strip() else None
     except (ValueError, RecursionError) as error:
         raise invalid_content(str(error)) from None
     return Call(

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from localcloud.arm import ArmSettings
+from localcloud.ports import listen, number
 from tests.contract.local_arm import GROUP, LocalArm, running_arm, wait_for
 
 NUMBERS = itertools.count(1)
@@ -112,6 +113,50 @@ def test_everything_that_can_be_asked_for_comes_back_as_the_sdk_s_types(client: 
     assert (found.ip_address.fqdn, found.ip_address.ip) == ("contoso-web.westeurope.azurecontainer.io", "127.0.0.1")
     assert (found.diagnostics.log_analytics.workspace_id, found.diagnostics.log_analytics.workspace_key) == ("w", None)
     assert found.init_containers[0].instance_view.current_state.exit_code == 0
+
+
+def probed(client: ContainerInstanceManagementClient, script: str, probe: dict[str, Any]) -> str:
+    made = body(script, restartPolicy="Always").serialize(keep_readonly=True)
+    made["properties"]["containers"][0]["properties"]["livenessProbe"] = probe
+    name = f"g-{next(NUMBERS)}"
+    client.container_groups.begin_create_or_update(GROUP, name, made).result(timeout=15)
+    return name
+
+
+def restarts(client: ContainerInstanceManagementClient, name: str) -> int:
+    return int(client.container_groups.get(GROUP, name).containers[0].instance_view.restart_count)
+
+
+def unhealthy(client: ContainerInstanceManagementClient, name: str) -> str:
+    view = client.container_groups.get(GROUP, name).containers[0].instance_view
+    return " ".join(event.message for event in view.events if event.name == "Unhealthy")
+
+
+def test_a_container_whose_command_probe_fails_is_started_again(client: ContainerInstanceManagementClient) -> None:
+    probe = {"exec": {"command": ["cat", "healthy"]}, "periodSeconds": 20, "timeoutSeconds": 10}
+    name = probed(client, "touch healthy; sleep 0.5; rm healthy; sleep 600", probe)
+    wait_for(lambda: restarts(client, name) == 1, "the container to be started again")
+    assert "Liveness probe failed: cat: healthy: No such file or directory" in unhealthy(client, name)
+
+
+def test_a_command_probe_has_its_time(client: ContainerInstanceManagementClient) -> None:
+    probe = {"exec": {"command": ["sleep", "60"]}, "periodSeconds": 10, "failureThreshold": 1, "timeoutSeconds": 1}
+    name = probed(client, FOREVER, probe)
+    wait_for(lambda: restarts(client, name) >= 1, "the container to be started again")
+    assert unhealthy(client, name) == "Liveness probe failed: command 'sleep 60' timed out"
+
+
+@pytest.mark.parametrize(("path", "words"), [("/", ""), ("/absent", "HTTP probe failed with statuscode: 404")])
+def test_a_container_is_asked_over_http(client: ContainerInstanceManagementClient, path: str, words: str) -> None:
+    with listen() as free:
+        port = number(free)
+    probe = {"httpGet": {"port": port, "path": path}, "initialDelaySeconds": 100, "periodSeconds": 50, "timeoutSeconds": 10}
+    name = probed(client, f"exec python3 -m http.server {port} --bind 127.0.0.1", probe)
+    if words:
+        wait_for(lambda: words in unhealthy(client, name), "the probe to fail")
+    else:
+        wait_for(lambda: log(client, name).count("GET / HTTP") >= 3, "the container to be asked")
+        assert unhealthy(client, name) == ""
 
 
 def opened(arm: LocalArm, uri: str) -> ClientConnection:

@@ -5,13 +5,15 @@ Its init containers run one after the other while the group is still Creating. O
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus, add_event
+from localcloud.arm.containerinstance.probing import Probing
 from localcloud.arm.containerinstance.pulling import Pulling
+from localcloud.arm.containerinstance.remains import Remains
 from localcloud.arm.ids import go_duration, milliseconds
 from localcloud.containers import Launch
 
@@ -23,25 +25,6 @@ EVICTED = 7147  # what ACI says of a container that it stopped for its own ends
 STOPPED = "Container stopped per client request"
 
 
-class Remains:
-    """What is left of a container that was ended by hand: its log."""
-
-    address = ""
-
-    def __init__(self, log: bytes) -> None:
-        self._log = log
-
-    def log(self) -> bytes:
-        return self._log
-
-    def stop(self, _grace: float) -> None:
-        """There is nothing to stop."""
-
-    def execute(self, _command: Sequence[str], _rows: int, _cols: int) -> NoReturn:
-        """There is nothing left to run it in."""
-        raise OSError("the container has ended")
-
-
 class Lifecycle:
     """Moves container groups along. Every method is called with the state's lock held."""
 
@@ -49,6 +32,7 @@ class Lifecycle:
         self._state = state
         self._started = started
         self._latencies = state.settings.latencies
+        self.probing = Probing(state, self._later, self.end)
 
     def provision(self, group: ContainerGroup, fate: str, slow: float = 0.0) -> None:
         """Begin; with a fate, which says why, it comes to nothing. A slow one is still Pending for so many seconds more."""
@@ -219,6 +203,8 @@ class Lifecycle:
         except (OSError, LookupError, ValueError) as error:
             container.event("Failed", f"Error: failed to start container: {error}", now, "Warning")
             self._end(group, container, 128)
+            return
+        self.probing.begin(group, container)
 
     def _end(self, group: ContainerGroup, container: ContainerStatus, code: int, detail: str = "") -> None:
         self._terminate(container, code, detail)

@@ -28,6 +28,7 @@ class FakeTerminal:
     cols: int
     said: bool = False
     typed: bytes = b""
+    code: int = 0
 
     def read(self) -> bytes:
         said, self.said = self.said, True
@@ -37,7 +38,7 @@ class FakeTerminal:
         self.typed += data
 
     def close(self) -> int:
-        return 0
+        return self.code
 
 
 @dataclass
@@ -47,6 +48,8 @@ class FakeContainer:
     lines: list[bytes] = field(default_factory=list)
     stopped: bool = False
     address: str = "127.0.0.1"
+    codes: list[int] = field(default_factory=list)  # of the commands to come; 0 when there is none
+    commands: list[tuple[str, ...]] = field(default_factory=list)
 
     def log(self) -> bytes:
         return b"".join(STAMP + line + b"\n" for line in self.lines)
@@ -55,7 +58,8 @@ class FakeContainer:
         self.stopped = True
 
     def execute(self, command: Sequence[str], rows: int, cols: int) -> FakeTerminal:
-        return FakeTerminal(tuple(command), rows, cols)
+        self.commands.append(tuple(command))
+        return FakeTerminal(tuple(command), rows, cols, code=self.codes.pop(0) if self.codes else 0)
 
 
 @dataclass

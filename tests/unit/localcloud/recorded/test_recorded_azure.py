@@ -28,15 +28,13 @@ WAITING = {
     "dep_delete_202": NETWORKS,
     "dep_export_template": NETWORKS,
     "dep_get_canceled": NETWORKS,
-    "dep_get_failed": "the mode Complete",
+    "dep_get_failed": NETWORKS,
     "dep_list": NETWORKS,
     "dep_operations": NETWORKS,
     "dep_opstatus_running": NETWORKS,
     "dep_opstatus_succeeded": NETWORKS,
     "dep_put_201": NETWORKS,
-    "dep_validate_200": "validation without a deployment",
-    "dep_validate_404_rg": "validation without a deployment",
-    "dep_whatif_202": "what-if",
+    "dep_validate_200": NETWORKS,
 }
 
 NO_EVENTS = "this snapshot had none; others do"

@@ -1,0 +1,28 @@
+"""What ARM's reader takes for a body: more than JSON, as the command line sends templates as they were written."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.localcloud.recorded.front import SUBSCRIPTION, Front
+
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/r?api-version=2022-09-01"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{location: 'westus'}",
+        '{"location": "westus", /* here */ "tags": {},}',
+        '// first\n{"location": "westus"}',
+        '\ufeff{"location": "westus"}',
+    ],
+)
+def test_names_without_quotes_comments_and_last_commas_are_read(body: str) -> None:
+    assert Front().send("PUT", GROUP, body).status_code == 201
+
+
+@pytest.mark.parametrize("body", ["{location}", "{", "westus", '{"location": NaN}'])
+def test_what_is_no_json_at_all_is_refused(body: str) -> None:
+    reply = Front().send("PUT", GROUP, body)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "InvalidRequestContent")
