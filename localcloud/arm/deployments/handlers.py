@@ -14,6 +14,8 @@ from localcloud.arm.deployments.preparation import Preparation
 from localcloud.arm.deployments.record import Deployment, show
 from localcloud.arm.deployments.targets import KIND, target_of
 from localcloud.arm.deployments.whatif import WhatIf
+from localcloud.arm.expressions.hashing import template_hash
+from localcloud.arm.expressions.values import compact
 from localcloud.arm.ids import guid
 from localcloud.arm.routing import GROUP, Route
 
@@ -35,7 +37,8 @@ class Deployments:
         self._engine = Engine(state)
 
     def routes(self) -> list[Route]:
-        return [*self._routes(GROUP), *self._routes(_SUBSCRIPTION)]
+        hashes = Route("POST", "/providers/Microsoft.Resources/calculateTemplateHash", self.template_hash, action="")
+        return [*self._routes(GROUP), *self._routes(_SUBSCRIPTION), hashes]
 
     def _routes(self, scope: str) -> list[Route]:
         every = f"{scope}/providers/{KIND}"
@@ -157,6 +160,11 @@ class Deployments:
     def what_if(self, call: Call, name: str, group: str | None = None) -> Reply:
         check_name(name)
         return self._what_if.begin(call, target_of(self._state, group), name)
+
+    def template_hash(self, call: Call) -> Reply:
+        """Of a template as it is sent."""
+        source = call.object()
+        return Reply(body={"minifiedTemplate": compact(source), "templateHash": template_hash(source)})
 
     def _need(self, group: str | None, name: str) -> Deployment:
         return self._history.need(target_of(self._state, group), name)

@@ -240,3 +240,11 @@ def test_a_deployment_s_record_is_deleted_and_its_resources_stay() -> None:
     deploy(world, template([identity("a")]))
     assert waited(world, world.call("DELETE", f"{DEPLOYMENTS}/d")).status == 204
     assert world.call("GET", f"{RG}/providers/{IDENTITY}/a").status == 200
+
+
+def test_the_hash_of_a_template_is_calculated_as_that_of_a_deployment() -> None:
+    world = make_world()
+    source = template([identity("ä")])
+    reply = world.call("POST", "/providers/Microsoft.Resources/calculateTemplateHash", source)
+    assert reply.body["templateHash"] == deploy(world, source)["templateHash"]
+    assert json.loads(reply.body["minifiedTemplate"]) == source
