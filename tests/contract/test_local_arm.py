@@ -165,9 +165,9 @@ def test_an_active_deployment_cannot_be_put_again_and_a_finished_one_runs_again(
     ("parameters", "words"),
     [
         ({"colour": "red"}, "The template parameters 'colour' in the parameters file are not valid"),
-        ({"command": "echo"}, "Expected 'Array'. Actual 'String'"),
+        ({"command": "echo"}, "but received a value of type 'String'"),
         ({"cpu": "many"}, "cannot convert provided value 'many' to integer value"),
-        ({"name": "x" * 64}, "'maxLength' of '63'"),
+        ({"name": "x" * 64}, "less than or equal to '63'"),
     ],
 )
 def test_wrong_parameters_are_refused_at_once(arm: LocalArm, parameters: dict[str, Any], words: str) -> None:

@@ -56,7 +56,7 @@ class Evaluator:
         try:
             return self.node(_parse(source), _NOTHING)
         except ExpressionError as error:
-            raise (error.hidden() if self.evaluation.secret else error) from None
+            raise error.judged(secret=self.evaluation.secret) from None
         except RecursionError:
             raise ExpressionError("The language expression is nested too deep.") from None
         finally:

@@ -20,6 +20,15 @@ class ExpressionError(Exception):
         super().__init__(message.format(*values) if values else message)
         self._message = message
         self._values = values
+        self.settled = False
+
+    def judged(self, *, secret: bool) -> ExpressionError:
+        """As the expression that it comes from may show it. Those around it, that may have used other secrets, change nothing in it."""
+        if self.settled:
+            return self
+        error = self.hidden() if secret else self
+        error.settled = True
+        return error
 
     def hidden(self) -> ExpressionError:
         """The same without the values."""

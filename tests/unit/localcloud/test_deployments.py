@@ -181,7 +181,11 @@ def test_parameters_are_literal_and_defaults_are_evaluated() -> None:
         ),
         ({"parameters": {"p": {"type": "string", "defaultValue": "[parameters('p')]"}}}, "InvalidTemplate", "'p' refers to itself"),
         ({"resources": [group_resource(copy={"count": 2})]}, "InvalidTemplate", "The 'copy' of a resource must be an object with a 'name'"),
-        ({"resources": [{"type": "Microsoft.Compute/disks", "apiVersion": "1", "name": "x"}]}, "LocalCloudNotSupported", "Microsoft.Compute/disks"),
+        (
+            {"resources": [{"type": "Microsoft.Compute/disks", "apiVersion": "1", "name": "x"}]},
+            "LocalCloudNotSupported",
+            "Microsoft.Compute/disks",
+        ),
         ({"resources": [group_resource(dependsOn=["nobody"])]}, "InvalidTemplate", "The resource 'nobody' is not defined"),
         ({"resources": [group_resource(dependsOn=["g"])]}, "InvalidTemplate", "Circular dependency"),
         ({"resources": [group_resource(tags="[listKeys('a')]")]}, "InvalidTemplate", "The resource 'a' is not defined"),

@@ -122,3 +122,13 @@ def test_a_secret_is_read_from_a_vault() -> None:
     assert asked == [("/vaults/v", "n", None)]
     with pytest.raises(ArmError, match="Key Vault"):
         scope(source, given)
+
+
+def test_an_error_in_a_variable_is_shown_where_another_one_next_to_it_is_secret() -> None:
+    parameters = {"plain": {"type": "string"}, "secret": {"type": "secureString"}}
+    variables = {"secret": "[toUpper(parameters('secret'))]", "wrong": "[int(parameters('plain'))]"}
+    given = {"plain": {"value": "word"}, "secret": {"value": "s3cret"}}
+    made = scope({"parameters": parameters, "variables": variables}, given)
+    with pytest.raises(ExpressionError) as caught:
+        made.evaluator.expand("[concat(variables('secret'), variables('wrong'))]")
+    assert "'word'" in str(caught.value)
