@@ -92,7 +92,8 @@ class Deployments:
         )
         self._history.add(deployment)
         self._engine.begin(deployment)
-        url = f"{call.base}{deployment.id}/operationStatuses/{deployment.status_id}?api-version={call.version}"
+        # The path as it was asked for, in its own case: that is what was recorded.
+        url = f"{call.base}{call.path.rstrip('/')}/operationStatuses/{deployment.status_id}?api-version={call.version}"
         return Reply(status=200 if known else 201, body=deployment.show(), headers={"Azure-AsyncOperation": url})
 
     def get(self, _call: Call, name: str, group: str | None = None) -> Reply:

@@ -11,6 +11,7 @@ import httpx
 from localcloud.arm.faults import Fault
 from tests.unit.localcloud.recorded.front import Front
 from tests.unit.localcloud.recorded.samples import AZURE, Sample, sample
+from tests.unit.localcloud.worlds import deployment, group_resource
 
 SetUp = Callable[[Front, Sample], httpx.Response]
 SETUPS: dict[str, SetUp] = {}
@@ -237,9 +238,19 @@ def shown_as_canceled(front: Front, asked: Sample) -> httpx.Response:
     return front.sent(asked)
 
 
-@set_up("dep_opstatus_running", "dep_opstatus_succeeded")
-def deployment_status(front: Front, asked: Sample) -> httpx.Response:
-    put = deploy(front, asked.path, 1.5 if asked.reply["status"] == "Running" else 60)
+@set_up("dep_opstatus_succeeded")
+def finished(front: Front, asked: Sample) -> httpx.Response:
+    put = deploy(front, asked.path, 60)
+    return front.sent(asked, uri=put.headers["Azure-AsyncOperation"])
+
+
+@set_up("dep_opstatus_running")
+def under_way(front: Front, asked: Sample) -> httpx.Response:
+    """The deployment of a container group: a network is made at once here."""
+    need_group(front, asked.path)
+    template = {**STORAGE, "parameters": {}, "resources": [group_resource()]}
+    put = front.make("PUT", asked.uri.partition("/operationStatuses")[0] + "?api-version=2022-09-01", deployment(template))
+    front.pass_time(5)
     return front.sent(asked, uri=put.headers["Azure-AsyncOperation"])
 
 
@@ -276,30 +287,29 @@ def in_an_unknown_group(front: Front, asked: Sample) -> httpx.Response:
 
 @set_up("dep_get_failed")
 def failed_deployment(front: Front, asked: Sample) -> httpx.Response:
+    """Two of the recorded resources, the second of which fails with the recorded words: machines cannot be had here."""
     need_group(front, asked.path)
-    message = asked.reply["properties"]["error"]["details"][0]
-    front.world.state.faults.add(Fault(method="PUT", path="virtualMachines", status=400, **message))
-    front.make("PUT", asked.uri, {"properties": {"mode": "Complete", "template": machine_template(asked), "parameters": {}}})
+    failure = asked.reply["properties"]["error"]["details"][0]
+    front.world.state.faults.add(Fault(method="PUT", path="virtualNetworks", status=400, **failure))
+    front.make("PUT", asked.uri, {"properties": {"mode": "Complete", "template": network_of(asked), "parameters": {}}})
     front.pass_time(120)
     return front.sent(asked)
 
 
-def machine_template(asked: Sample) -> dict[str, Any]:
-    """A template with the resources, dependencies and parameters that the reply shows."""
+def network_of(asked: Sample) -> dict[str, Any]:
+    """A template of the first dependency that the reply shows, with the parameters that it shows."""
     shown = asked.reply["properties"]
-    kinds = {f"{space['namespace']}/{kind['resourceType']}" for space in shown["providers"] for kind in space["resourceTypes"]}
-    needs = {one["id"]: [need["id"] for need in one["dependsOn"]] for one in shown["dependencies"]}
-    every = {**{need: [] for found in needs.values() for need in found}, **needs}
+    needing = shown["dependencies"][0]
     resources = [
         {
-            "type": next(kind for kind in kinds if f"/{kind}/" in one),
+            "type": one["resourceType"],
             "apiVersion": "2020-06-01",
-            "name": one.rpartition("/")[2],
+            "name": one["resourceName"],
             "location": "[parameters('location')]",
-            "dependsOn": every[one],
+            "dependsOn": [need["id"] for need in one.get("dependsOn", [])],
             "properties": {},
         }
-        for one in every
+        for one in (*needing["dependsOn"], needing)
     ]
     parameters = {name: {"type": "string", "defaultValue": given["value"]} for name, given in shown["parameters"].items()}
     return {**STORAGE, "parameters": parameters, "resources": resources}
