@@ -190,10 +190,14 @@ class Azure:
     def _serve_login(self) -> None:
         """Where applications log in: the deployer, who may do everything."""
         directory = Directory([])
-        self.login_url = self._serve(self.watch(create_login_app(self.signer, directory), "identity"), LOGIN_PORT)
+        self.login_url = self._serve(self.watch(create_login_app(self.signer, directory, self._principals), "identity"), LOGIN_PORT)
         directory.add(self.logins.deployer(self.login_url))
         self.logins.write_token(self.login_url)
         self.settings.say(f"login     {self.login_url}/{TENANT}")
+
+    def _principals(self) -> list[Identity]:
+        """Every service principal that there is."""
+        return [DEPLOYER, MACHINE, *self.state.all_identities()]
 
     def _serve(self, app: ASGIApp, usual: int) -> str:
         """Serves over TLS, at the usual port where it is free; the address."""

@@ -31,7 +31,7 @@ def _endpoints(arm: str, login: str, tenant: str) -> dict[str, Any]:
         "gallery": arm,
         "graphAudience": "https://graph.windows.net/",
         "graph": "https://graph.windows.net/",
-        "microsoftGraphResourceId": "https://graph.microsoft.com/",
+        "microsoftGraphResourceId": f"{login}/",
         "resourceManager": arm,
         "authentication": {
             "loginEndpoint": login,

@@ -19,6 +19,7 @@ from localcloud.entra import errors
 from localcloud.entra.applications import Application, Directory
 from localcloud.entra.assertions import check_assertion
 from localcloud.entra.errors import EntraError
+from localcloud.entra.graph import Graph, GraphError, Principals, refused
 from localcloud.tokens import APPLICATION_LIFETIME, ISSUER, TokenSigner
 
 BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -27,11 +28,12 @@ WORKLOAD = "workload"
 """The path of an issuer of tokens for workloads, as a Kubernetes cluster has one."""
 
 
-def create_app(signer: TokenSigner, directory: Directory) -> Starlette:
-    """The login endpoint over the applications of `directory`."""
+def create_app(signer: TokenSigner, directory: Directory, principals: Principals) -> Starlette:
+    """The login endpoint over the applications of `directory`, and Microsoft Graph, which tells who `principals` are."""
     tokens, discovery = Tokens(signer, directory), Discovery(signer)
     return Starlette(
         routes=[
+            *Graph(signer, principals).routes(),
             Route("/common/discovery/instance", discovery.instance),
             Route("/workload/.well-known/openid-configuration", discovery.workload),
             Route("/workload/keys", discovery.keys),
@@ -42,7 +44,7 @@ def create_app(signer: TokenSigner, directory: Directory) -> Starlette:
             Route("/{tenant}/discovery/v2.0/keys", discovery.keys),
             Route("/{tenant}/discovery/keys", discovery.keys),
         ],
-        exception_handlers={EntraError: _refused(signer)},
+        exception_handlers={EntraError: _refused(signer), GraphError: refused},
     )
 
 

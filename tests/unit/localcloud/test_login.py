@@ -51,15 +51,20 @@ class Login:
     """Asks the endpoint in this process."""
 
     def __init__(self, signer: TokenSigner) -> None:
+        self._signer = signer
         federated = (FederatedCredential(ISSUER, SUBJECT),)
         certificate = CERTIFICATE.public_bytes(serialization.Encoding.PEM)
         deployer = Application(identity=DEPLOYER, secrets=("old", "secret"), certificates=(certificate,), federated=federated)
         managed = Application(identity=MANAGED)
         directory = Directory([deployer], lambda client_id: managed if client_id == MANAGED.client_id else None)
-        self._transport = httpx.ASGITransport(create_app(signer, directory))
+        self._transport = httpx.ASGITransport(create_app(signer, directory, lambda: [DEPLOYER, MANAGED]))
 
     def get(self, path: str) -> httpx.Response:
         return asyncio.run(self._send("GET", path, None))
+
+    def graph(self, method: str, path: str, audience: str = "https://graph.microsoft.com", body: Any = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._signer.sign(audience, DEPLOYER)}"} if audience else {}
+        return asyncio.run(self._send(method, path, None, headers=headers, json=body))
 
     def token(self, tenant: str = TENANT, version: str = "/v2.0", **form: str | None) -> httpx.Response:
         defaults = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": "secret"}
@@ -67,9 +72,9 @@ class Login:
         sent = {name: value for name, value in {**defaults, **place, **form}.items() if value is not None}
         return asyncio.run(self._send("POST", f"/{tenant}/oauth2{version}/token", sent))
 
-    async def _send(self, method: str, path: str, form: dict[str, str] | None) -> httpx.Response:
+    async def _send(self, method: str, path: str, form: dict[str, str] | None, **more: Any) -> httpx.Response:
         async with httpx.AsyncClient(transport=self._transport, base_url=HOST) as client:
-            return await client.request(method, path, data=form)
+            return await client.request(method, path, data=form, **more)
 
 
 @pytest.fixture(scope="module")
@@ -243,3 +248,50 @@ def test_an_unknown_tenant_has_no_configuration(login: Login) -> None:
     answer = login.get("/other/v2.0/.well-known/openid-configuration")
 
     assert (answer.status_code, answer.json()["error_codes"]) == (400, [90002])
+
+
+@pytest.mark.parametrize("audience", ["https://graph.microsoft.com/", HOST])
+def test_graph_knows_service_principals_by_their_object_ids(login: Login, audience: str) -> None:
+    body = {"ids": [MANAGED.principal_id.upper(), "nobody"], "types": ["servicePrincipal"]}
+
+    [found] = login.graph("POST", "/v1.0/directoryObjects/getByIds", audience, body).json()["value"]
+
+    assert found["@odata.type"] == "#microsoft.graph.servicePrincipal"
+    assert (found["id"], found["appId"], found["servicePrincipalType"]) == (MANAGED.principal_id, MANAGED.client_id, "ManagedIdentity")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        (f"servicePrincipalNames/any(c:c eq '{CLIENT}')", ["deployer"]),
+        ("displayName eq 'managed'", ["managed"]),
+        ("startswith(displayName,'d')", ["deployer"]),
+        (f"appId eq '{NOW}'", []),
+        ("", ["deployer", "managed"]),
+    ],
+)
+def test_graph_filters_service_principals(login: Login, wanted: str, names: list[str]) -> None:
+    found = login.graph("GET", f"/v1.0/servicePrincipals?$filter={wanted}").json()["value"]
+
+    assert [one["displayName"] for one in found] == names
+
+
+def test_graph_shows_one(login: Login) -> None:
+    assert login.graph("GET", f"/v1.0/servicePrincipals/{DEPLOYER.principal_id}").json()["servicePrincipalType"] == "Application"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "audience", "status", "code"),
+    [
+        ("GET", "/v1.0/servicePrincipals/x", "https://graph.microsoft.com", 404, "Request_ResourceNotFound"),
+        ("GET", "/v1.0/servicePrincipals?$filter=tags/any()", "https://graph.microsoft.com", 400, "LocalCloudNotSupported"),
+        ("GET", "/v1.0/me", "https://graph.microsoft.com", 400, "BadRequest"),
+        ("POST", "/v1.0/applications", "https://graph.microsoft.com", 400, "LocalCloudNotSupported"),
+        ("GET", "/v1.0/servicePrincipals", "", 401, "InvalidAuthenticationToken"),
+        ("GET", "/v1.0/servicePrincipals", ARM, 401, "InvalidAuthenticationToken"),
+    ],
+)
+def test_graph_tells_what_is_wrong(login: Login, method: str, path: str, audience: str, status: int, code: str) -> None:
+    answer = login.graph(method, path, audience)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
