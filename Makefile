@@ -11,12 +11,15 @@ CLIENTS := .venv-clients/.installed
 TOGETHER ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cloud test clients lint types unit format simulate chaos bench lock clean
+.PHONY: help setup containers demo cloud test clients lint types unit format simulate chaos bench lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(ENVIRONMENT) $(AZURITE) ## install everything into the checkout (the other targets do it by themselves)
+
+containers: ## install what real containers need (Debian, Ubuntu), for --containers podman and its tests
+	@localcloud/containers/install-debian.sh
 
 demo: setup ## run the demo workflow on a local cloud and show it
 	@$(BIN)/python -m localcloud.demo
@@ -62,7 +65,7 @@ lock: $(ENVIRONMENT) ## compile requirements*.txt from requirements*.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-cli.in -o requirements-cli.txt
 
 clean: ## remove everything that was installed or written
-	rm -rf $(VENV) .venv-runtime .venv-cli .venv-clients localcloud/node/node_modules .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-runtime .venv-cli .venv-clients localcloud/node/node_modules .localcloud .containers .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(ENVIRONMENT): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loadme needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …")'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,5 +29,6 @@ def addresses(cloud: Cloud, ca: Path) -> dict[str, Any]:
         "storage": {"blob": azurite.blob_url, "queue": azurite.queue_url, "table": azurite.table_url},
         "pid": os.getpid(),
         "subscription": SUBSCRIPTION,
+        "registry": asdict(azure.registry) if azure.registry else None,
         "app": str(cloud.settings.app.resolve()),
     }

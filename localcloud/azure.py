@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -22,7 +21,6 @@ from localcloud.arm.journal import Asked
 from localcloud.bootstrap import DEPLOYER, Deployer
 from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
-from localcloud.containers import ImageMap, ProcessRuntime
 from localcloud.declared import Declared
 from localcloud.entra import Directory
 from localcloud.entra import create_app as create_login_app
@@ -32,6 +30,7 @@ from localcloud.keyvault import create_app as create_vault_app
 from localcloud.logins import MACHINE, Logins
 from localcloud.ports import listen, number, usual_or_free
 from localcloud.relay import Relay
+from localcloud.runtimes import Parts, Registry, make_runtime
 from localcloud.servers import ThreadedServer
 from localcloud.settings import APP_IDENTITY, ARM_PORT, LOGIN_PORT, TENANT, VAULT, VAULT_PORT, CloudSettings
 from localcloud.tokens import Identity, TokenSigner
@@ -55,6 +54,9 @@ class Azure:
         self.login_url = ""
         self.identity_tls_url = ""
         self.proxy_url = ""
+        self.registry: Registry | None = None
+        """Where the images of real containers are."""
+        self._bundle = folder / "certificates" / "bundle.pem"
         self.vaults = Vaults(folder / "vaults.json", self._seconds)
         self._declared = Declared(folder / "declared.json") if settings.kept else None
         self._identity_port = 0
@@ -155,9 +157,16 @@ class Azure:
         return ""
 
     def _arm_state(self) -> ArmState:
-        images = ImageMap(self.settings.images, python=sys.executable, app=self.settings.app.resolve(), own=self.settings.own_images)
-        runtime = ProcessRuntime(images, self._folder / "containers", self._platform_environment(), self.settings.folder / "shares")
-        self._stack.callback(runtime.close)
+        parts = Parts(
+            settings=self.settings,
+            folder=self._folder,
+            stack=self._stack,
+            signer=self.signer,
+            state=lambda: self.state,
+            platform=self._platform_environment(),
+            bundle=self._bundle,
+        )
+        runtime, self.registry = make_runtime(parts)
         owners = (*self.settings.arm.owners, MACHINE.principal_id)
         state = ArmState(replace(self.settings.arm, limits=self.settings.limits, owners=owners), self.clock, runtime)
         state.journal.names = self.signer.names
@@ -221,11 +230,10 @@ class Azure:
 
     def _platform_environment(self) -> dict[str, str]:
         """What the platform would bring into a container: trust in the cloud's certificates, and its metadata service."""
-        bundle = self._folder / "certificates" / "bundle.pem"
-        bundle.write_text(Path(certifi.where()).read_text() + self._authority.ca.read_text())
+        self._bundle.write_text(Path(certifi.where()).read_text() + self._authority.ca.read_text())
         return {
-            "SSL_CERT_FILE": str(bundle),
-            "REQUESTS_CA_BUNDLE": str(bundle),
+            "SSL_CERT_FILE": str(self._bundle),
+            "REQUESTS_CA_BUNDLE": str(self._bundle),
             "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"{self.identity_url}/groups/{{group}}",
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",

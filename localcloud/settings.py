@@ -49,6 +49,7 @@ class CloudSettings:
     app: Path = Path()
     folder: Path = Path(".localcloud")
     images: tuple[Path, ...] = ()
+    containers: str = "processes"  # or podman, docker
     workflows: Path | None = None
     port: int | None = None
     fixed_ports: bool = True

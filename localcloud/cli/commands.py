@@ -14,6 +14,7 @@ from localcloud.cli.clients import env
 from localcloud.cli.errors import Trouble
 from localcloud.cli.faults import faults
 from localcloud.cli.hands import clock, groups, reset
+from localcloud.cli.images import push
 from localcloud.cli.options import STATE, options_of_up, settings_of
 from localcloud.errors import CloudError
 from localcloud.statefile import StateFile
@@ -105,5 +106,5 @@ def status(context: click.Context, as_json: bool) -> None:
     context.exit(0 if found else 3)
 
 
-for _command in (faults, calls, clock, groups, reset):
+for _command in (faults, calls, clock, groups, reset, push):
     localcloud.add_command(_command)

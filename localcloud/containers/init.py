@@ -1,11 +1,16 @@
-"""The first process of every container: `python -I -S init.py WORK LOG COMMAND...`, standard library only.
+"""The first process of every container: `python -I -S init.py WORK LOG OPTIONS COMMAND...`, standard library only.
 
 It runs the command in a session of its own, stamps its output into the log, passes SIGTERM on, and ends with the command's
 exit code (128 and the signal's number after a signal) once every process of the container is gone. Its standard input is the
 lifeline: when that is closed, by whoever started the container or by their death, everything in the container is killed.
+
+OPTIONS is a JSON object. `memory`: when all processes together use more bytes than that, they are killed, and a file `oom` beside
+the log says so. `read_only`: folders that the command cannot write to, where the kernel lets us see to that. Both need Linux.
+`lets_go`: what the command leaves behind when it ends by itself is not killed. `after`: a command to run once the lifeline is cut.
 """
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -13,6 +18,9 @@ import sys
 import time
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000  # <linux/sched.h>
+_MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1, 0x20, 0x1000, 0x4000, 0x40000  # <linux/mount.h>
+LOOK_EVERY = 0.2  # seconds: how often memory is added up
 LOG_LIMIT = 32 * 1024 * 1024  # bytes; then all but the last part is dropped
 LOG_KEPT = 8 * 1024 * 1024  # bytes, more than anybody may read of it
 
@@ -25,10 +33,29 @@ def prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def become(command: list[str], work: str, output: int) -> None:
+def protect(folders: list[str]) -> None:
+    """Make folders read-only for this process and its children alone; where the kernel refuses, they stay as they are."""
+    if sys.platform != "linux" or not folders:
+        return
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(_CLONE_NEWNS) and libc.unshare(_CLONE_NEWNS | _CLONE_NEWUSER) == 0:
+        for name, content in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123
+                file.write(content)
+    libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
+    for folder in map(os.fsencode, folders):
+        if libc.mount(folder, folder, None, _MS_BIND, None) == 0:
+            libc.mount(b"none", folder, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY, None)
+
+
+def become(command: list[str], work: str, output: int, read_only: list[str]) -> None:
     """Turn the forked child into the command."""
     try:
         os.setsid()
+        protect(read_only)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.chdir(work)
@@ -76,11 +103,26 @@ class Log:
         os.replace(new, self._path)  # noqa: PTH105
 
 
-def children() -> list[int]:
-    """This process's children: with the subreaper set, all that is left of the container."""
-    with contextlib.suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123
-        return [int(word) for word in file.read().split()]
-    return []
+def children(pid: int | str = "self") -> list[int]:
+    """A process's children. Of this one, with the subreaper set, they are all that is left of the container."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:  # noqa: PTH123
+                found += [int(word) for word in file.read().split()]
+    return found
+
+
+def used() -> int:
+    """Bytes that the container's processes have for themselves: pages of files, which may be shared, are not counted."""
+    pages, waiting = 0, children()
+    while waiting:
+        pid = waiting.pop()
+        waiting += children(pid)
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/statm") as file:  # noqa: PTH123
+            _size, resident, shared, *_ = map(int, file.read().split())
+            pages += resident - shared
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def signal_all(main: int, number: int) -> None:
@@ -114,8 +156,27 @@ def reap(main: int) -> int | None:
     return code
 
 
-def watch(main: int, output: int, log: Log) -> int:
-    """Copy output until the main process has ended or the lifeline is cut; its exit code."""
+class Memory:
+    """What the container may use. 0 is without bounds."""
+
+    def __init__(self, limit: int, mark: str) -> None:
+        self.pause = LOOK_EVERY if limit else None
+        self._limit = limit
+        self._mark = mark
+        self._next = 0.0
+
+    def is_exceeded(self) -> bool:
+        if not self._limit or time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + LOOK_EVERY
+        if used() <= self._limit:
+            return False
+        with open(self._mark, "w"):  # noqa: PTH123
+            return True
+
+
+def watch(main: int, output: int, log: Log, memory: Memory) -> int | None:
+    """Copy output until the main process has ended, and give its exit code; None when it uses too much or the lifeline is cut."""
     awake, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker)
@@ -125,14 +186,14 @@ def watch(main: int, output: int, log: Log) -> int:
     code = reap(main)  # it may have ended before the handler stood
     sources = [0, output, awake]
     while code is None:
-        ready, _, _ = select.select(sources, [], [])
+        ready, _, _ = select.select(sources, [], [], memory.pause)
         if output in ready and not pump(output, log):
             sources.remove(output)
         if awake in ready:
             os.read(awake, 512)
             code = reap(main)
-        if 0 in ready and not os.read(0, 512):
-            return -signal.SIGKILL
+        if (0 in ready and not os.read(0, 512)) or memory.is_exceeded():
+            return None
     return code
 
 
@@ -144,20 +205,25 @@ def pump(output: int, log: Log) -> bool:
     return bool(data)
 
 
-def main(work: str, log_path: str, *command: str) -> int:
+def main(work: str, log_path: str, given: str, *command: str) -> int:
+    options = json.loads(given)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the handler that passes it on stands
     log = Log(log_path)
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
     output, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        become(list(command), work, writer)
+        become(list(command), work, writer, options.get("read_only", []))
     os.close(writer)
-    code = watch(pid, output, log)
-    kill_all(pid)
+    code = watch(pid, output, log, Memory(options.get("memory", 0), os.path.join(os.path.dirname(log_path), "oom")))  # noqa: PTH118, PTH120
+    if code is None or not options.get("lets_go"):
+        kill_all(pid)
+    if code is None and options.get("after"):
+        os.spawnvp(os.P_WAIT, options["after"][0], options["after"])  # noqa: S606
     # A process that left the session (possible only without a subreaper) may hold the pipe open: take what is there.
     while select.select([output], [], [], 0)[0] and pump(output, log):
         pass
+    code = -signal.SIGKILL if code is None else code
     return code if code >= 0 else 128 - code
 
 

@@ -2,31 +2,27 @@
 
 A process gets exactly the environment of its container group and what an image or the platform would bring: `PATH`, `HOME` (its
 folder), `TMPDIR`, `LANG`, the image's `env`, and the supervisor's platform variables, in which `{group}` stands for the group's name.
-Memory and CPU are not limited, and the file system and the network are the machine's own: that takes real containers. Where a process
-finds the group's volumes: see `volumes`.
+On Linux a container that uses more memory than it may is killed. CPU is not limited, and the file system and the network are the
+machine's own: that takes real containers. Where a process finds the group's volumes: see `volumes`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import shutil
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from localcloud.containers import init
+from localcloud.containers.held import Held
 from localcloud.containers.images import ImageMap
 from localcloud.containers.runtime import Ended, Launch, Problem, Pull
-from localcloud.containers.terminals import ProcessTerminal
 from localcloud.containers.volumes import Volumes, folders_of, link, translate
 
-KEPT_LOG = 4 * 1024 * 1024  # bytes of a log that are readable: ACI's limit for a running container
 CLOSE_WITHIN = 5.0  # seconds
+GIB = 2**30  # what ACI calls a GB: a guess, Azure's is not documented
 
 
 class ProcessRuntime:
@@ -40,7 +36,7 @@ class ProcessRuntime:
         self._volumes = Volumes(root / "volumes", shares or root / "shares")
         self._platform_env = dict(platform_env)
         self._numbers = itertools.count(1)
-        self._running: set[ContainerProcess] = set()
+        self._running: set[Held] = set()
         self._lock = threading.Lock()
 
     def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
@@ -51,7 +47,7 @@ class ProcessRuntime:
             found(f"sha256:{hashlib.sha256(repr((order.image, image)).encode()).hexdigest()}")
         done(Problem(why) if why else None)
 
-    def start(self, launch: Launch, ended: Ended) -> ContainerProcess:
+    def start(self, launch: Launch, ended: Ended) -> Held:
         image = self._images.find(launch.image)
         if image is None:
             raise LookupError(f"no image {launch.image}")
@@ -62,7 +58,7 @@ class ProcessRuntime:
         link(folder / "work", mounted)
         env = self._environment(launch, image.env, folder, mounted)
         command = tuple(translate(word, mounted) for word in self._command(launch, image.command))
-        container = ContainerProcess(command, env, folder)
+        container = Held(command, env, folder, _options(launch, mounted))
         with self._lock:
             self._running.add(container)
         container.watch(ended, self._forget)
@@ -80,7 +76,7 @@ class ProcessRuntime:
             container.join(CLOSE_WITHIN)
         shutil.rmtree(self._root, ignore_errors=True)
 
-    def _forget(self, container: ContainerProcess) -> None:
+    def _forget(self, container: Held) -> None:
         with self._lock:
             self._running.discard(container)
 
@@ -102,78 +98,8 @@ class ProcessRuntime:
         }
 
 
-class ContainerProcess:
-    """One process tree, held by `init`."""
-
-    address = "127.0.0.1"  # a process listens on this machine
-
-    def __init__(self, command: tuple[str, ...], env: Mapping[str, str], folder: Path) -> None:
-        self._folder = folder
-        self._env = dict(env)
-        self._terminals: list[ProcessTerminal] = []
-        self._log = folder / "log"
-        self._stopped = False
-        starter = [sys.executable, "-I", "-S", init.__file__, str(folder / "work"), str(self._log), *command]
-        self._process = subprocess.Popen(starter, env=env, stdin=subprocess.PIPE, start_new_session=True)
-        self._thread: threading.Thread | None = None
-
-    def watch(self, ended: Ended, gone: Callable[[ContainerProcess], None]) -> None:
-        """Report the end: to `gone` always, to `ended` unless it was stopped."""
-
-        def wait() -> None:
-            code = self._process.wait()
-            self._cut()
-            for terminal in self._terminals:
-                terminal.kill()
-            gone(self)
-            if self._stopped:
-                shutil.rmtree(self._folder, ignore_errors=True)
-            else:
-                ended(code)
-
-        self._thread = threading.Thread(target=wait, name=f"container-{self._process.pid}", daemon=True)
-        self._thread.start()
-
-    def log(self) -> bytes:
-        try:
-            with self._log.open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - KEPT_LOG))
-                data = file.read()
-        except FileNotFoundError:
-            return b""
-        return data if len(data) < KEPT_LOG else data[data.find(b"\n") + 1 :]
-
-    def stop(self, grace: float) -> None:
-        self._stopped = True
-        if self._process.poll() is not None:
-            # At the side: whoever stops it may hold a lock, and there may be many files.
-            threading.Thread(target=shutil.rmtree, args=(self._folder,), kwargs={"ignore_errors": True}, daemon=True).start()
-            return
-        self._process.terminate()
-        timer = threading.Timer(grace, self._cut)
-        timer.daemon = True
-        timer.start()
-
-    def execute(self, command: Sequence[str], rows: int, cols: int) -> ProcessTerminal:
-        if self._process.poll() is not None:
-            raise ProcessLookupError("the container has ended")
-        terminal = ProcessTerminal(command, self._env, self._folder / "work", rows, cols)
-        self._terminals = [*(one for one in self._terminals if one.runs), terminal]
-        if self._process.poll() is not None:  # just now, and it may have been overlooked when all others were killed
-            terminal.kill()
-        return terminal
-
-    def kill(self) -> None:
-        """At once, with all its children."""
-        self._stopped = True
-        self._cut()
-
-    def join(self, timeout: float) -> None:
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-    def _cut(self) -> None:
-        """Close the lifeline: `init` kills everything and ends."""
-        with suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+def _options(launch: Launch, mounted: Mapping[str, Path]) -> dict[str, Any]:
+    """For `init`: the memory in bytes, and the folders of volumes that the container only reads, and mounts nowhere else to write."""
+    written = {mounted[mount.path] for mount in launch.mounts if not mount.is_read_only}
+    read = {mounted[mount.path] for mount in launch.mounts} - written
+    return {"memory": int(launch.memory * GIB), "read_only": sorted(map(str, read))}

@@ -27,6 +27,11 @@ class Mount:
     path: str
     read_only: bool | None = None
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the container may only read it: a secret always, a share also when the volume says so."""
+        return bool(self.read_only or self.volume.read_only or self.volume.kind == "secret")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
@@ -67,6 +72,11 @@ class Problem:
 
     message: str
     transient: bool = False
+
+    @classmethod
+    def of_answer(cls, status: int, message: str) -> Problem:
+        """What an HTTP status of a registry means: too many requests and its own errors may pass."""
+        return cls(message, transient=status == 429 or status >= 500)
 
 
 class Ended(Protocol):

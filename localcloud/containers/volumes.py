@@ -3,7 +3,7 @@
 What a group's containers share (emptyDir, secret) goes with the group. A share of Azure Files is a folder that stays. A mount path is
 found in two ways: by its own name below the folder that the process is started in (`/data` is `data`), and, wherever it stands as a
 path in the command or in the group's environment, replaced by the volume's folder. A path that is written in the program itself is not
-found, and read-only is not kept: that takes real containers.
+found: that takes real containers. What is read-only is so on Linux, where the kernel lets this user see to it (root, or user namespaces).
 """
 
 from __future__ import annotations

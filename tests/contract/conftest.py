@@ -22,6 +22,7 @@ from localcloud.servers import ThreadedServer
 from localcloud.tokens import Identity, TokenSigner
 from tests.contract.callback_server import CallbackServer, callback_server
 from tests.contract.containers import CONTAINER, ROOT, Container
+from tests.contract.real_containers import RealCloud, build, podman_or_skip, real_cloud
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -116,6 +117,16 @@ def container(azurite: Azurite, authority: Authority) -> Iterator[ContainerClien
     with ContainerClient.from_connection_string(azurite.connection_string, "loadme-files", connection_verify=str(authority.ca)) as client:
         client.create_container()
         yield client
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCloud]:
+    """Real containers, where this machine can run some: see `podman_or_skip`."""
+    engine, folder = podman_or_skip(), tmp_path_factory.mktemp("real")
+    image = build(engine, folder / "image")
+    with real_cloud(folder / "cloud", engine, image) as cloud:
+        yield cloud
+    engine.do(engine.remove_images([image]))
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def run(runtime: ProcessRuntime, script: str, *mounts: Mount, group: str = "g", 
     codes: list[int] = []
     over = threading.Event()
 
-    def ended(code: int) -> None:
+    def ended(code: int, _detail: str = "") -> None:
         codes.append(code)
         over.set()
 

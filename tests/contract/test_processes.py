@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -15,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from localcloud.clock import ScaledClock
-from localcloud.containers import ImageMap, Launch, ProcessRuntime, init
+from localcloud.containers import ImageMap, Launch, Mount, ProcessRuntime, Volume, init
+from localcloud.containers.held import Held
 from localcloud.containers.logs import unstamped
-from localcloud.containers.processes import ContainerProcess
+from localcloud.containers.runtime import OOM_KILLED
 from tests.contract.local_arm import wait_for
 
 
@@ -34,10 +36,12 @@ class Ending:
 
     def __init__(self) -> None:
         self.codes: list[int] = []
+        self.detail = ""
         self._event = threading.Event()
 
-    def __call__(self, code: int) -> None:
+    def __call__(self, code: int, detail: str = "") -> None:
         self.codes.append(code)
+        self.detail = detail
         self._event.set()
 
     def wait(self) -> int:
@@ -79,6 +83,45 @@ def test_output_and_errors_are_one_log_in_order_even_without_a_last_line_feed(ru
 @pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("kill -15 $$", 143)])
 def test_the_exit_code_is_the_command_s(runtime: ProcessRuntime, script: str, code: int) -> None:
     assert run(runtime, script)[0] == code
+
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own means: Linux only")
+EATER = "import time; keep = bytearray(200 * 2**20); time.sleep(30)"
+
+
+@needs_linux
+@pytest.mark.parametrize("script", [f'exec python -c "{EATER}"', f'python -c "{EATER}" & wait; echo outlived'])
+def test_a_container_that_uses_more_memory_than_it_may_is_killed(runtime: ProcessRuntime, script: str) -> None:
+    ending = Ending()
+    container = runtime.start(dataclasses.replace(launch(script), memory=0.1), ending)
+    assert (ending.wait(), ending.detail) == (137, OOM_KILLED)
+    assert unstamped(container.log()) == b""
+
+
+def test_a_container_that_is_killed_for_another_reason_does_not_blame_its_memory(runtime: ProcessRuntime) -> None:
+    ending = Ending()
+    runtime.start(dataclasses.replace(launch("kill -9 $$"), memory=0.1), ending)
+    assert (ending.wait(), ending.detail) == (137, "")
+
+
+@needs_linux
+def test_what_is_mounted_read_only_is_read_only_for_this_container_alone(runtime: ProcessRuntime) -> None:
+    share = Volume(name="share", kind="azureFile", account="a", share="s")
+    mounts = (
+        Mount(volume=share, path="/in", read_only=True),
+        Mount(volume=Volume(name="keys", kind="secret", files={"k": b"v"}), path="/tls"),
+    )
+    ending = Ending()
+    script = "cat tls/k; touch in/a tls/b"
+    reader = runtime.start(dataclasses.replace(launch(script), mounts=mounts), ending)
+    assert ending.wait() == 1
+    log = unstamped(reader.log()).decode()
+    assert log.startswith("v")
+    assert log.count("Read-only file system") == 2
+
+    ending = Ending()
+    runtime.start(dataclasses.replace(launch("touch in/a"), mounts=(Mount(volume=share, path="/in"),)), ending)
+    assert ending.wait() == 0
 
 
 def test_a_command_that_does_not_exist_says_so_and_exits_127(runtime: ProcessRuntime) -> None:
@@ -146,7 +189,7 @@ def test_closing_the_runtime_kills_all(runtime: ProcessRuntime) -> None:
     pid = int(wait_for(lambda: unstamped(container.log()).decode().strip(), "the container to be up"))
     runtime.close()
     assert not alive(pid)
-    assert isinstance(container, ContainerProcess)
+    assert isinstance(container, Held)
     assert container._process.poll() is not None
 
 

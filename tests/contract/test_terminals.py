@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from localcloud.containers import ImageMap, Launch, ProcessRuntime, Terminal
-from localcloud.containers.processes import ContainerProcess
+from localcloud.containers.held import Held
 from tests.contract.local_arm import wait_for
 
 
 @pytest.fixture
-def container(tmp_path: Path) -> Iterator[ContainerProcess]:
+def container(tmp_path: Path) -> Iterator[Held]:
     runtime = ProcessRuntime(ImageMap([], python=sys.executable, app=tmp_path), tmp_path / "containers", {})
     launch = Launch(
         group="g",
@@ -26,8 +26,8 @@ def container(tmp_path: Path) -> Iterator[ContainerProcess]:
         command=("sh", "-c", "echo made > here; exec sleep 60"),
         environment={"GREETING": "hello"},
     )
-    running = runtime.start(launch, lambda _code: None)
-    wait_for((running._folder / "work" / "here").exists, "the container to be up")
+    running = runtime.start(launch, lambda _code, _detail="": None)
+    wait_for((running.folder / "work" / "here").exists, "the container to be up")
     yield running
     runtime.close()
 
@@ -37,13 +37,13 @@ def all_of(terminal: Terminal) -> str:
     return b"".join(iter(terminal.read, b"")).decode()
 
 
-def test_a_command_sees_the_container_s_files_and_environment_at_a_terminal_of_its_size(container: ContainerProcess) -> None:
+def test_a_command_sees_the_container_s_files_and_environment_at_a_terminal_of_its_size(container: Held) -> None:
     terminal = container.execute(("sh", "-c", 'cat here; echo "$GREETING"; stty size; exit 3'), 30, 100)
     assert all_of(terminal).splitlines() == ["made", "hello", "30 100"]
     assert terminal.close() == 3
 
 
-def test_what_is_typed_reaches_the_command_and_is_echoed(container: ContainerProcess) -> None:
+def test_what_is_typed_reaches_the_command_and_is_echoed(container: Held) -> None:
     terminal = container.execute(("sh",), 24, 80)
     terminal.write(b"echo $((6 * 7)); exit\n")
     seen = all_of(terminal)
@@ -53,7 +53,7 @@ def test_what_is_typed_reaches_the_command_and_is_echoed(container: ContainerPro
     terminal.write(b"too late\n")
 
 
-def test_control_c_interrupts_what_runs_at_the_terminal(container: ContainerProcess) -> None:
+def test_control_c_interrupts_what_runs_at_the_terminal(container: Held) -> None:
     terminal = container.execute(("sh", "-c", "echo up; sleep 60"), 24, 80)
     assert b"up" in terminal.read()
     terminal.write(b"\x03")
@@ -61,13 +61,13 @@ def test_control_c_interrupts_what_runs_at_the_terminal(container: ContainerProc
     assert terminal.close() == 128 + 2
 
 
-def test_an_unknown_command_says_so(container: ContainerProcess) -> None:
+def test_an_unknown_command_says_so(container: Held) -> None:
     terminal = container.execute(("no-such command",), 24, 80)
     assert 'exec: "no-such command": No such file or directory' in all_of(terminal)
     assert terminal.close() == 127
 
 
-def test_closing_ends_the_command_and_whoever_reads(container: ContainerProcess) -> None:
+def test_closing_ends_the_command_and_whoever_reads(container: Held) -> None:
     terminal = container.execute(("sh", "-c", "echo $$; sleep 60"), 24, 80)
     pid = int(terminal.read())
     read: list[bytes] = []
@@ -80,14 +80,14 @@ def test_closing_ends_the_command_and_whoever_reads(container: ContainerProcess)
     assert terminal.close() == 128 + 9
 
 
-def test_a_command_that_leaves_something_behind_has_ended_all_the_same(container: ContainerProcess) -> None:
+def test_a_command_that_leaves_something_behind_has_ended_all_the_same(container: Held) -> None:
     terminal = container.execute(("sh", "-c", "trap '' HUP; sleep 60 & echo $!"), 24, 80)
     left = int(all_of(terminal))
     assert terminal.close() == 0
     wait_for(lambda: not alive(left), "what was left behind to end")
 
 
-def test_commands_end_with_their_container(container: ContainerProcess) -> None:
+def test_commands_end_with_their_container(container: Held) -> None:
     terminal = container.execute(("sleep", "60"), 24, 80)
     container.kill()
     assert all_of(terminal) == ""

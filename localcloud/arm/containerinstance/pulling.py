@@ -74,7 +74,7 @@ class Pulling:
         try:
             self._state.faults.pick(Call(method="PULL", path=f"/{image}", by="registry")).before()
         except ArmError as error:
-            return Problem(f"the registry answers with status {error.status}: {error.message}", transient=is_transient(error.status))
+            return Problem.of_answer(error.status, f"the registry answers with status {error.status}: {error.message}")
         return None
 
     def _found(self, image: str, digest: str) -> None:
@@ -98,11 +98,6 @@ class Pulling:
 
     def _name(self, image: str) -> str:
         return by_digest(image, self._digests[image]) if image in self._digests else image
-
-
-def is_transient(status: int) -> bool:
-    """Whether a registry that answers so may do better later."""
-    return status == 429 or status >= 500
 
 
 def login_for(group: ContainerGroup, server: str) -> Login | None:

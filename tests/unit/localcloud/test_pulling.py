@@ -10,7 +10,7 @@ from localcloud.arm.faults import Fault
 from localcloud.containers import Login, Pull
 from localcloud.containers.names import by_digest, split
 from localcloud.containers.runtime import OOM_KILLED
-from tests.unit.localcloud.test_registries import credentials, put_registry
+from tests.unit.localcloud.test_registries import REGISTRIES, credentials, put_registry
 from tests.unit.localcloud.worlds import DIGEST, SUBSCRIPTION, World, group_body, make_world
 
 IDENTITY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/work"
@@ -158,3 +158,21 @@ def test_a_container_may_use_what_it_requests_or_its_limits_and_an_init_containe
     world.runtime.started[0].ended(0)
     limits = {one.launch.container: (one.launch.cpu, one.launch.memory) for one in world.runtime.started}
     assert limits == {"one": (1.5, 2.5), "main": (1, 2), "other": (0.5, 1)}
+
+
+def test_an_identity_without_the_role_pulls_nothing() -> None:
+    world = a_world()
+    order = pulled_with(world, {"server": "contoso.azurecr.io", "identity": IDENTITY})
+    assert order.login == Login(identity=IDENTITY)
+    assert order.refusal == "the identity work has no role on contoso.azurecr.io that lets it pull, such as AcrPull"
+
+
+def test_an_identity_with_the_role_pulls() -> None:
+    world = a_world()
+    identity = world.state.identity(IDENTITY)
+    assert identity is not None
+    role = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
+    properties = {"roleDefinitionId": role, "principalId": identity.principal_id, "principalType": "ServicePrincipal"}
+    path = f"{REGISTRIES}/contoso/providers/Microsoft.Authorization/roleAssignments/11111111-1111-4111-8111-111111111111"
+    assert world.call("PUT", path, {"properties": properties}).status == 201
+    assert pulled_with(world, {"server": "contoso.azurecr.io", "identity": IDENTITY}).refusal == ""

@@ -1,0 +1,221 @@
+"""Containers run by Podman or Docker: real images, really pulled, behind real walls.
+
+The network is the machine's own, so that containers of a group meet at 127.0.0.1 and reach this cloud there. A container has the
+environment of its image, of the platform and of its group, in this order; its volumes are folders of this machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from localcloud.containers.engine import Engine
+from localcloud.containers.held import KILLED, Held
+from localcloud.containers.manifests import Place, Unavailable
+from localcloud.containers.runtime import OOM_KILLED, Ended, Launch, Login, Problem, Pull
+from localcloud.containers.terminals import ProcessTerminal
+from localcloud.containers.volumes import Volumes
+
+_log = logging.getLogger(__name__)
+
+CLOSE_WITHIN = 15.0  # seconds
+PULL_WITHIN = 1800.0  # seconds: ACI gives a group half an hour to come up
+
+
+class Registries(Protocol):
+    """Where images are, and as whom to ask there."""
+
+    def place(self, image: str) -> Place: ...
+
+    def login(self, place: Place, login: Login | None) -> tuple[str, str] | None:
+        """A user name and a password; None for nobody. Raises Unavailable."""
+
+    def digest(self, place: Place, login: tuple[str, str] | None) -> str:
+        """Raises Unavailable."""
+
+    def advice(self, image: str) -> str:
+        """What whoever uses this machine can do about an image that is not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """What ACI would bring into every container: `environment`, with {group} for the group's name, and folders that are only read."""
+
+    environment: Mapping[str, str]
+    folders: Mapping[str, Path]
+
+
+class RealRuntime:
+    """`label` tells its containers from those of other clouds: what one that was killed left behind is removed first."""
+
+    executes = True
+
+    def __init__(self, engine: Engine, root: Path, registries: Registries, platform: Platform, shares: Path, label: str) -> None:
+        self._engine = engine
+        self._root = root
+        self._registries = registries
+        self._platform = platform
+        self._volumes = Volumes(root / "volumes", shares)
+        self._label = label
+        self._id = secrets.token_hex(3)
+        self._numbers = itertools.count(1)
+        self._images: dict[tuple[str, str], str] = {}  # what was pulled, by group and the image's name
+        self._running: set[RealContainer] = set()
+        self._lock = threading.Lock()
+        root.mkdir(parents=True, exist_ok=True)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove every container with this label."""
+        found = self._engine.do(self._engine.labelled(self._label)).stdout.split()
+        if found:
+            self._engine.do(self._engine.remove(found))
+
+    def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
+        def fetch() -> None:
+            try:
+                self._fetch(order, found)
+            except Unavailable as unavailable:
+                advice = self._registries.advice(order.image) if unavailable.absent else order.refusal
+                problem = unavailable.problem
+                done(replace(problem, message="; ".join(filter(None, (problem.message, advice)))))
+            except Exception as error:
+                _log.exception("a bug in the local cloud: %s cannot be pulled", order.image)
+                done(Problem(repr(error), transient=True))
+            else:
+                done(None)
+
+        threading.Thread(target=fetch, name=f"pull-{order.group}", daemon=True).start()
+
+    def start(self, launch: Launch, ended: Ended) -> RealContainer:
+        image = self._images.get((launch.group, launch.image))
+        if image is None:
+            raise LookupError(f"{launch.image} was not pulled")
+        number = next(self._numbers)
+        folder = self._root / f"{launch.group}.{launch.container}.{number}"
+        (folder / "work").mkdir(parents=True)
+        name = f"{launch.group}.{launch.container}.{self._id}{number}"
+        environment, inherited = divided(self._environment(launch), {**os.environ, **self._engine.environment})
+        env_file = write_environment(folder / "environment", environment)
+        words = self._engine.run(
+            name, image, launch, label=self._label, env_file=env_file, inherited=inherited, mounts=self._mounts(launch)
+        )
+        container = RealContainer(self._engine, name, words, inherited, folder)
+        with self._lock:
+            self._running.add(container)
+        container.watch(ended, self._forget)
+        return container
+
+    def forget(self, group: str) -> None:
+        self._volumes.forget(group)
+
+    def close(self) -> None:
+        with self._lock:
+            running = list(self._running)
+        for container in running:
+            container.kill()
+        for container in running:
+            container.join(CLOSE_WITHIN)
+        self.sweep()
+        if self._images:
+            self._engine.do(self._engine.remove_images(sorted(set(self._images.values()))))
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def _forget(self, container: RealContainer) -> None:
+        with self._lock:
+            self._running.discard(container)
+
+    def _fetch(self, order: Pull, found: Callable[[str], None]) -> None:
+        place = self._registries.place(order.image)
+        login = self._registries.login(place, order.login)
+        digest = self._registries.digest(place, login)
+        found(digest)
+        host = place.url.partition("://")[2].replace("registry-1.docker.io", "docker.io")
+        image = f"{host}/{place.repository}@{digest}"
+        with auth_folder(self._root, host, login) as folder:
+            more = {"REGISTRY_AUTH_FILE": str(folder / "config.json"), "DOCKER_CONFIG": str(folder)}
+            done = self._engine.do(self._engine.pull(image), PULL_WITHIN, **more)
+        if done.returncode:
+            # Its manifest was there a moment ago, and the credentials were good: what failed will pass.
+            raise Unavailable(Problem(" ".join(done.stderr.split())[-400:], transient=True))
+        self._images[order.group, order.image] = image
+
+    def _environment(self, launch: Launch) -> dict[str, str]:
+        platform = {name: value.replace("{group}", launch.group) for name, value in self._platform.environment.items()}
+        return {**platform, **launch.environment}
+
+    def _mounts(self, launch: Launch) -> list[tuple[Path, str, bool]]:
+        """Outer paths first, or the inner ones would be hidden."""
+        own = [(folder, path, True) for path, folder in self._platform.folders.items()]
+        for mount in sorted(launch.mounts, key=lambda mount: mount.path):
+            folder = self._volumes.folder(launch.group, mount.volume)
+            folder.chmod(0o755 if mount.volume.kind == "secret" else 0o777)  # whoever an image runs as
+            own.append((folder, mount.path, mount.is_read_only))
+        return own
+
+
+class RealContainer(Held):
+    """A container whose foreground command is held: when that is killed, so is the container."""
+
+    def __init__(self, engine: Engine, name: str, words: Sequence[str], inherited: Mapping[str, str], folder: Path) -> None:
+        self._engine = engine
+        self._name = name
+        options = {"lets_go": True, "after": engine.remove([name])}
+        super().__init__(words, {**inherited, **os.environ, **engine.environment}, folder, options)
+
+    def settle(self, code: int) -> tuple[int, str]:
+        """Ask why it ended, then remove it: its log is kept here."""
+        detail = OOM_KILLED if code == KILLED and not self._stopped and self._was_oom_killed() else ""
+        self._engine.do(self._engine.remove([self._name]))
+        return code, detail
+
+    def open_terminal(self, command: Sequence[str], rows: int, cols: int) -> ProcessTerminal:
+        return ProcessTerminal(self._engine.execute(self._name, command), self._env, self.folder, rows, cols)
+
+    def _was_oom_killed(self) -> bool:
+        # Podman's monitor of Debian 12 leaves its mark where Podman was called, and Podman never finds it.
+        marked = (self.folder / "work" / "oom").exists()
+        return marked or self._engine.do(self._engine.was_oom_killed(self._name)).stdout.strip() == "true"
+
+
+def divided(environment: Mapping[str, str], engines: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Those variables that fit into a file with a line for each, and those that the engine must hand on from its own environment.
+
+    Raises ValueError for one of several lines that has a name in the engine's environment.
+    """
+    inherited = {name: value for name, value in environment.items() if "\n" in value}
+    if taken := inherited.keys() & engines.keys():
+        raise ValueError(f"the environment variable {min(taken)} has several lines, and the engine needs one of that name for itself")
+    return {name: value for name, value in environment.items() if name not in inherited}, inherited
+
+
+def write_environment(file: Path, environment: Mapping[str, str]) -> Path:
+    """As an env file: nobody sees the values in the list of processes."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as content:
+        content.writelines(f"{name}={value}\n" for name, value in environment.items())
+    return file
+
+
+@contextmanager
+def auth_folder(root: Path, host: str, login: tuple[str, str] | None) -> Iterator[Path]:
+    """A folder with the credentials, in the one form that both engines read."""
+    folder = Path(tempfile.mkdtemp(prefix="auth-", dir=root))
+    try:
+        auth = {"auth": base64.b64encode(":".join(login).encode()).decode()} if login else {}
+        names = (host, "https://index.docker.io/v1/") if host == "docker.io" else (host,)
+        (folder / "config.json").write_text(json.dumps({"auths": dict.fromkeys(names, auth) if login else {}}))
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
