@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from localcloud.arm.deployments.scope import Scope
 from localcloud.arm.errors import ArmError
-from localcloud.arm.expressions import Evaluation, Evaluator, ExpressionError
+from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError, Function
 from localcloud.arm.expressions.builtins import BUILTINS
 from localcloud.arm.expressions.evaluation import MAX_WORK
 from localcloud.arm.expressions.parser import quote
@@ -199,6 +199,58 @@ def test_any_tree_has_a_value_or_an_expression_error_and_always_the_same(tree: A
     first = outcome(tree)
     json.dumps(first)
     assert json.dumps(outcome(tree)) == json.dumps(first)
+
+
+OF_KIND: dict[str, st.SearchStrategy[Any]] = {
+    "string": st.one_of(
+        st.text(max_size=12),
+        st.sampled_from(["2020-02-29T01:02:03.5Z", "-P1Y2M3W4DT5H6M7.5S", "10.0.0.0/30", "fd00::/126", "http://a.b/c", "data:,x", "x,y;z"]),
+        st.sampled_from(
+            ["{0:N2}", "{0,5:X}", "{{{1}}}", "{0:#,##0.0#%}", "yyyy-MM-ddTHH:mm:ss.FFF zzz K", "%d", "R", "['a', {b: 1}]", "MQ=="]
+        ),
+    ),
+    "int": st.one_of(st.integers(-3, 40), st.integers(-(2**63), 2**63 - 1)),
+    "float": st.floats(allow_nan=False, allow_infinity=False),
+    "bool": st.booleans(),
+    "null": st.none(),
+}
+OF_KIND["any"] = st.recursive(
+    st.one_of(*OF_KIND.values()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.sampled_from(["a", "A", "b", "scheme", "host", ""]), inner, max_size=4)
+    ),
+    max_leaves=6,
+)
+OF_KIND["array"] = st.lists(OF_KIND["any"], max_size=4)
+OF_KIND["object"] = st.dictionaries(st.sampled_from(["a", "A", "b", "scheme", "host", ""]), OF_KIND["any"], max_size=4)
+
+
+def of_kinds(kinds: str) -> st.SearchStrategy[Any]:
+    return st.one_of(*(OF_KIND[kind] for kind in kinds.split("|")))
+
+
+def arguments(function: Function) -> st.SearchStrategy[tuple[Function, list[Any]]]:
+    """As many as the function takes, and of the types that it takes."""
+    needed = [of_kinds(kind) for kind in function.kinds]
+    few = st.tuples(*needed[: len(needed) - function.optional])
+    more = st.lists(of_kinds(function.rest), max_size=3) if function.rest else st.just([])
+    full = st.tuples(st.tuples(*needed), more).map(lambda parts: [*parts[0], *parts[1]])
+    return st.one_of(few, full).map(lambda values: (function, list(values)))
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.sampled_from([function for function in BUILTINS.values() if not function.lazy]).flatmap(arguments))
+def test_a_function_gives_a_value_for_whatever_it_takes_or_an_expression_error(call: tuple[Function, list[Any]]) -> None:
+    function, values = call
+    variables = {f"v{at}": given for at, given in enumerate(values)}
+    called = f"{function.name}({', '.join(f'variables({quote(name)})' for name in variables)})"
+    functions = Catalog()
+    functions.function("variables", "string")(lambda name: variables[name])
+    try:
+        made = Evaluator(functions).string(f"[{called}]")
+    except ExpressionError:
+        return
+    assert json.loads(json.dumps(made)) == made
 
 
 @settings(deadline=None, max_examples=300)
