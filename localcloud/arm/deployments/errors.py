@@ -10,16 +10,19 @@ _PARAMETER_FILE = "Please see https://aka.ms/arm-create-parameter-file for usage
 
 
 def invalid_template(reason: str, path: str = "") -> ArmError:
-    """`path` names the place in the template. ARM gives lines of its own copy of the template; here they are always 1."""
-    info = {"type": "TemplateViolation", "info": {"lineNumber": 1, "linePosition": 1, "path": path}}
-    extra = {"additionalInfo": [info]} if path else {}
-    return bad_request("InvalidTemplate", f"Deployment template validation failed: '{reason}'.", extra=extra)
+    """`path` names the place in the template; `positions.placed` finds its line. Without one ARM says 0: recorded."""
+    line = 1 if path else 0
+    return bad_request("InvalidTemplate", f"Deployment template validation failed: '{reason}'.", extra=_violation(line, path))
 
 
 def invalid_expression(where: str, reason: str) -> ArmError:
-    return bad_request(
-        "InvalidTemplate", f"Unable to process template language expressions for {where} at line '1' and column '1'. '{reason}'"
-    )
+    message = f"Unable to process template language expressions for {where} at line '1' and column '1'. '{reason}'"
+    return bad_request("InvalidTemplate", message, extra=_violation(1, ""))
+
+
+def _violation(line: int, path: str) -> Mapping[str, object]:
+    info = {"lineNumber": line, "linePosition": line, "path": path}
+    return {"additionalInfo": [{"type": "TemplateViolation", "info": info}]}
 
 
 def missing_parameter(name: str) -> ArmError:

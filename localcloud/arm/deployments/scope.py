@@ -28,9 +28,10 @@ from typing import Any
 
 from localcloud.arm.deployments import errors, places
 from localcloud.arm.deployments.parameters import Parameters, Secrets
+from localcloud.arm.deployments.positions import placed
 from localcloud.arm.deployments.user_functions import user_functions
 from localcloud.arm.deployments.variables import Variables
-from localcloud.arm.errors import not_supported
+from localcloud.arm.errors import ArmError, not_supported
 from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError, Unsupported
 
 
@@ -67,7 +68,11 @@ class Scope:
     ) -> None:
         functions = places.functions(around)
         self.around = around
-        self.parameters = Parameters(source, given, secrets=secrets)
+        self._source = source
+        try:
+            self.parameters = Parameters(source, given, secrets=secrets)
+        except ArmError as error:
+            raise placed(error, source) from None
         self.evaluator = Evaluator(functions, evaluation)
         functions.update(user_functions(source, Catalog(functions), self.evaluator.evaluation))
         # Only now: a user's function has other parameters, and no variables.
@@ -79,6 +84,8 @@ class Scope:
         """Evaluates the defaults of all parameters. Variables are evaluated when they are used."""
         try:
             self.parameters.resolve_with(self.evaluator.within(places.default_functions(self.around)))
+        except ArmError as error:
+            raise placed(error, self._source) from None
         except Unsupported as error:
             raise not_supported(str(error)) from None
         except ExpressionError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.arm.deployments import errors
@@ -67,7 +67,7 @@ class _UserFunction:
         for declared, value in zip(self._parameters, values, strict=True):
             self._check(f"parameter '{declared['name']}'", declared, value)
         own = Catalog(self._inner)
-        own.function("parameters", "string")(lambda name: _parameter(given, name))
+        own.function("parameters", "string")(self._reader(given, secret=self._evaluation.secret))
         self._evaluation.enter(_LEVELS)
         try:
             result = Evaluator(own, self._evaluation).expand(self._output.get("value"), keep_nulls=True)
@@ -75,6 +75,15 @@ class _UserFunction:
             self._evaluation.leave(_LEVELS)
         self._check("output", self._output, result)
         return result
+
+    def _reader(self, given: dict[str, Any], *, secret: bool) -> Callable[[str], Any]:
+        """Its parameters. If the call was made with a secret, any of them may hold it."""
+
+        def read(name: str) -> Any:
+            self._evaluation.secret |= secret
+            return _parameter(given, name)
+
+        return read
 
     def _check(self, what: str, declared: Mapping[str, Any], value: Any) -> None:
         try:

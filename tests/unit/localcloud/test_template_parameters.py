@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.arm.deployments.positions import place
 from localcloud.arm.deployments.scope import Scope
 from localcloud.arm.errors import ArmError
 from tests.unit.localcloud.test_template_scope import AROUND
@@ -280,3 +281,22 @@ def test_values_that_are_not_of_a_defined_type(name: str, value: Any, words: str
 def test_a_type_that_is_none_is_refused(declared: dict[str, Any]) -> None:
     values = {"object": {"a": 1}, "array": [1], "string": "x"}
     refusal({"p": declared}, {"p": values.get(declared.get("type", ""), 1)})
+
+
+def test_an_error_tells_the_line_of_the_parameter_in_a_template_as_it_is_usually_printed() -> None:
+    declared = {"first": {"type": "string", "defaultValue": "x"}, "second": {"type": "string"}}
+    source = {"$schema": "s", "contentVersion": "1.0.0.0", "parameters": declared}
+    with pytest.raises(ArmError) as caught:
+        Scope(source, {}, AROUND)
+    printed = json.dumps(source, indent=2).splitlines()
+    info = caught.value.extra["additionalInfo"][0]["info"]
+    assert printed[info["lineNumber"] - 1][: info["linePosition"]] == '    "second": {'
+    assert f"'second' at line '{info['lineNumber']}' and column '{info['linePosition']}' is not provided" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [("a", (2, 8)), ("b[1].c", (8, 12)), ("b[2]", None), ("b[0].x", None), ("x", None), ("a[0]", None)],
+)
+def test_a_place_in_a_template(path: str, found: Any) -> None:
+    assert place({"a": 1, "b": [{"d": {}}, {"c": [1]}]}, path) == found

@@ -84,6 +84,16 @@ def test_functions_that_are_none_are_refused(functions: Any) -> None:
         Scope({"functions": functions}, {}, AROUND)
 
 
+def test_a_secret_given_to_a_function_is_not_shown_by_its_errors() -> None:
+    source = template({"f": member("[string(int(parameters('p')))]", ("p", "string"))}, parameters={"s": {"type": "secureString"}})
+    made = Scope(source, {"s": {"value": "hunter2"}}, AROUND)
+    with pytest.raises(ExpressionError) as caught:
+        made.evaluator.expand("[contoso.f(concat(parameters('s'), '!'))]")
+    assert "'(hidden)'" in str(caught.value)
+    with pytest.raises(ExpressionError, match="'open'"):
+        made.evaluator.expand("[contoso.f('open')]")
+
+
 def test_where_a_deployment_is() -> None:
     assert value("[resourceGroup().location]") == "westeurope"
     assert value("[subscription().subscriptionId]") == SUBSCRIPTION
