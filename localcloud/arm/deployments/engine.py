@@ -71,12 +71,14 @@ class Engine:
         for operation in list(deployment.operations.values()):
             if operation.state == "Running":
                 self._look(deployment, operation)
+        before = len(deployment.operations)
         while ready := self._ready(deployment):
             for resource in ready:
                 self._put(deployment, resource)
         if not self._running(deployment) and not self._failures(deployment):
             self._remove_leftovers(deployment)
-        if self._running(deployment):
+        # What has been there at once is found to be there a round later, as recorded durations have it.
+        if self._running(deployment) or len(deployment.operations) > before:
             self._later(self._state.settings.latencies.poll, deployment)
         else:
             self._finish(deployment)
@@ -129,6 +131,8 @@ class Engine:
         # An answer that says nothing about the resource is asked for again.
         if reply.status == 202 or reply.status >= 400:
             return
+        # What is created at once stays `Created`; what is waited for is `OK` in the end, as recorded.
+        operation.status_code = _words(reply.status)
         self._settle(operation, (reply.body or {}).get("status"), reply)
 
     def _settle(self, operation: Operation, state: str | None, reply: Reply) -> None:
