@@ -49,10 +49,6 @@ class Router:
             raise ArmError(405, "MethodNotAllowed", message, headers=GATEWAY)
         raise _unknown(call.path)
 
-    def lists(self) -> list[tuple[str, Handler]]:
-        """The templates of all GET routes, with their handlers."""
-        return [(route.template, route.handler) for _, route in self._routes if route.method == "GET"]
-
     def knows(self, method: str, path: str) -> bool:
         return any(route.method == method and pattern.fullmatch(path) for pattern, route in self._routes)
 

@@ -2,58 +2,51 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from localcloud.arm.calls import Call
 from localcloud.arm.deployments.planned import Plan
-from localcloud.arm.deployments.targets import KIND, Target
-from localcloud.arm.routing import GROUP
+from localcloud.arm.deployments.targets import Target
+from localcloud.arm.providers.versions import API_VERSIONS
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
-
-_LIST = re.compile(re.escape(f"{GROUP}/providers/") + r"([^/{]+/[^/{]+)")
-_EXTENSIONS = "microsoft.authorization/"  # the mode Complete leaves role assignments alone
-VERSION = "2022-09-01"
 
 
 @dataclass(frozen=True)
 class Leftover:
     """A resource that exists, as its list shows it."""
 
-    id: str
-    kind: str
-    name: str
     body: Mapping[str, Any]
-    version: str = VERSION
+
+    @property
+    def id(self) -> str:
+        return str(self.body["id"])
+
+    @property
+    def version(self) -> str:
+        """An api-version to ask for it with: the newest that is no preview."""
+        namespace, _, kind = str(self.body["type"]).partition("/")
+        return max(version for version in API_VERSIONS[namespace][kind] if "-preview" not in version)
 
     def named(self) -> dict[str, str]:
-        return {"id": self.id, "resourceType": self.kind, "resourceName": self.name}
+        return {"id": self.id, "resourceType": str(self.body["type"]), "resourceName": str(self.body["name"])}
 
 
 class Leftovers:
+    """Top-level resources only: children go with their parents."""
+
     def __init__(self, state: ArmState) -> None:
         self._state = state
 
     def of(self, plan: Plan, target: Target) -> list[Leftover]:
         """What the template does not have; a resource whose condition is false counts as not being there."""
-        return self.without({resource.id.lower() for resource in plan.resources}, target)
+        return self.without((resource.id for resource in plan.resources), target)
 
     def without(self, ids: Iterable[str], target: Target) -> list[Leftover]:
-        known = {key.lower() for key in ids}
-        return [one for one in self._all(target) if one.id.lower() not in known]
-
-    def _all(self, target: Target) -> Iterator[Leftover]:
-        """Top-level resources only: children go with their parents."""
         if target.group is None:
-            return
-        for template, handler in self._state.router.lists():
-            kind = _LIST.fullmatch(template)
-            if kind is None or kind[1].lower() == KIND.lower() or kind[1].lower().startswith(_EXTENSIONS):
-                continue
-            call = Call(method="GET", path=f"{target.id}/providers/{kind[1]}", query={"api-version": VERSION}, by="deployment")
-            for item in handler(call, group=str(target.group["name"])).body["value"]:
-                yield Leftover(item["id"], item["type"], item["name"], item)
+            return []
+        known, scope = {key.lower() for key in ids}, f"{target.id}/".lower()
+        here = [one for one in self._state.resources() if str(one["id"]).lower().startswith(scope)]
+        return [Leftover(one) for one in here if str(one["id"]).lower() not in known]

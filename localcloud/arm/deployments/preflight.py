@@ -65,6 +65,7 @@ class Preflight:
     def _check(self, resource: PlannedResource) -> None:
         if not self._state.router.knows("PUT", resource.id):
             raise not_supported(f"A resource of type '{resource.kind}' at '{resource.scope}'")
+        self._state.providers.check(read_target(resource.id).kind, resource.version, str(resource.body.get("location") or ""))
         if resource.kind.lower() == CONTAINER_GROUPS.lower():
             self._state.containers.check_location(resource.body)
 
