@@ -9,6 +9,7 @@ from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.names import Names
 from localcloud.arm.deployments.planned import Functions
 from localcloud.arm.deployments.references import forbidden
+from localcloud.arm.deployments.schemas import Mismatch, Schemas
 from localcloud.arm.deployments.scope import Scope
 from localcloud.arm.deployments.types import TYPES
 from localcloud.arm.errors import ArmError, invalid_content
@@ -24,6 +25,7 @@ class Outputs:
         self._declared = declared
         self._scope = scope
         self._names = names
+        self._schemas = Schemas(scope.source)
 
     def check(self) -> None:
         """What ARM finds wrong before it begins: types and names. Values are judged when they are evaluated."""
@@ -70,17 +72,26 @@ class Outputs:
         return self._scope.evaluator.within(forbidden()).expand(declared.get("condition", True)) is not False
 
     def _show(self, name: str, declared: Mapping[str, Any], evaluator: Evaluator) -> dict[str, Any]:
-        label, kind = TYPES.get(str(declared.get("type", "")).lower(), ("Object", "any"))
+        label, kind = self._schemas.label(declared)
         copy = declared.get("copy")
         value = _unrolled(name, copy, evaluator) if isinstance(copy, dict) else evaluator.expand(declared.get("value"), keep_nulls=True)
-        if not is_of(value, kind) and not (value is None and declared.get("nullable")):
+        if not is_of(value, kind) and not (value is None and self._schemas.resolve(declared).get("nullable")):
             raise ExpressionError(
                 "Template output JToken type is not valid. Expected '{}'. Actual '{}'."
                 "Please see https://aka.ms/arm-template/#outputs for usage details.",
                 _JSON_NAMES.get(kind, label),
                 type_name(value),
             )
-        return {"type": label} if label.startswith("Secure") else {"type": label, "value": value}
+        return self._typed(name, declared, label or "Object", value)
+
+    def _typed(self, name: str, declared: Mapping[str, Any], label: str, value: Any) -> dict[str, Any]:
+        """Types may say more than one word since languageVersion 2.0; what has a secret in it is not shown."""
+        secure = self._schemas.is_secure(declared)
+        try:
+            self._schemas.check(declared, value, hide=secure)
+        except Mismatch as error:
+            raise ExpressionError(f"The value of the template output '{name}{error.path}' is not valid. {error}") from None
+        return {"type": label} if secure else {"type": label, "value": value}
 
 
 def _unrolled(name: str, copy: Mapping[str, Any], evaluator: Evaluator) -> list[Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.deployments.id_functions import add_ids
+from localcloud.arm.errors import not_supported
 from localcloud.arm.expressions import Catalog, Function
 from localcloud.arm.expressions.date_formats import format_date
 from localcloud.arm.ids import guid as make_guid
@@ -52,6 +54,18 @@ _ZONED = {
 }  # fmt: skip
 _COMPACT = "yyyyMMddTHHmmssZ"
 
+# Azure's own, for what the local cloud does not have (logical zones, lists of providers), and what only tools evaluate.
+_UNSUPPORTED = (
+    "externalInputs",
+    "getSecret",
+    "providers",
+    "roleDefinitions",
+    "toLogicalZone",
+    "toLogicalZones",
+    "toPhysicalZone",
+    "toPhysicalZones",
+)
+
 
 def functions(around: Surroundings) -> Catalog:
     """What is not there at the level of the deployment is not in the catalog: ARM refuses it as out of place."""
@@ -61,8 +75,14 @@ def functions(around: Surroundings) -> Catalog:
     catalog.function("deployer")(lambda: {"objectId": "", "tenantId": around.tenant, "userPrincipalName": "", **around.deployer})
     catalog.function("environment")(lambda: {**ENVIRONMENT, **around.environment})
     catalog.function("pickZones", "string", "string", "string", "int", "int", optional=2)(_pick_zones)
+    for name in _UNSUPPORTED:
+        catalog.function(name, rest="any")(partial(_refuse, name))
     add_ids(catalog, around)
     return catalog
+
+
+def _refuse(name: str, *_values: Any) -> Any:
+    raise not_supported(f"The template function '{name}'")
 
 
 def default_functions(around: Surroundings) -> dict[str, Function]:

@@ -31,8 +31,8 @@ from localcloud.arm.deployments.parameters import Parameters, Secrets
 from localcloud.arm.deployments.positions import placed
 from localcloud.arm.deployments.user_functions import user_functions
 from localcloud.arm.deployments.variables import Variables
-from localcloud.arm.errors import ArmError, not_supported
-from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError, Unsupported
+from localcloud.arm.errors import ArmError
+from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Scope:
     ) -> None:
         functions = places.functions(around)
         self.around = around
-        self._source = source
+        self.source = source
         try:
             self.parameters = Parameters(source, given, secrets=secrets)
         except ArmError as error:
@@ -85,8 +85,6 @@ class Scope:
         try:
             self.parameters.resolve_with(self.evaluator.within(places.default_functions(self.around)))
         except ArmError as error:
-            raise placed(error, self._source) from None
-        except Unsupported as error:
-            raise not_supported(str(error)) from None
+            raise placed(error, self.source) from None
         except ExpressionError as error:
             raise errors.invalid_expression("template", str(error)) from None

@@ -32,15 +32,3 @@ MISPLACED = {
     "utcnow",
     "variables",
 }
-
-# Azure's own, for what the local cloud does not have (logical zones, lists of providers), and what only tools evaluate.
-UNSUPPORTED = {
-    "externalinputs",
-    "getsecret",
-    "providers",
-    "roledefinitions",
-    "tologicalzone",
-    "tologicalzones",
-    "tophysicalzone",
-    "tophysicalzones",
-}

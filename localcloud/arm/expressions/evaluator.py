@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
-from localcloud.arm.expressions.builtins import BUILTINS, MISPLACED, UNSUPPORTED
+from localcloud.arm.expressions.builtins import BUILTINS, MISPLACED
 from localcloud.arm.expressions.catalog import Function
 from localcloud.arm.expressions.evaluation import Evaluation
 from localcloud.arm.expressions.loops import MAX_COPIES, Loops
 from localcloud.arm.expressions.parser import Call, Literal, Node, parse
-from localcloud.arm.expressions.values import ExpressionError, Unsupported, find_key, general_usage, is_of, text
+from localcloud.arm.expressions.values import ExpressionError, find_key, general_usage, is_of, text
 
 _parse = lru_cache(maxsize=1024)(parse)
 _NOTHING: Mapping[str, Any] = {}
@@ -158,8 +158,6 @@ class Evaluator:
             return family.named(name), False
         if key in MISPLACED or key.startswith("list"):
             raise ExpressionError(f"The template function '{name}' is not expected at this location. {general_usage()}")
-        if key in UNSUPPORTED:
-            raise Unsupported(f"The template function '{name}'")
         raise ExpressionError(f"The template function '{name}' is not valid. {general_usage()}")
 
     def member(self, target: Any, key: Any) -> Any:

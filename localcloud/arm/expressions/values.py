@@ -32,11 +32,7 @@ class ExpressionError(Exception):
 
     def hidden(self) -> ExpressionError:
         """The same without the values."""
-        return type(self)(self._message, *("(hidden)" for _ in self._values))
-
-
-class Unsupported(ExpressionError):
-    """A function that Azure has and the local cloud has not."""
+        return ExpressionError(self._message, *("(hidden)" for _ in self._values))
 
 
 def usage(name: str) -> str:

@@ -442,7 +442,6 @@ REFUSALS = [
     ("fail('this cannot be')", "this cannot be"),
     ("copyIndex()", "The template function 'copyIndex' is not expected at this location. The function can only be used in a resource"),
     ("utcNow()", "The template function 'utcNow' is not expected at this location."),
-    ("providers('a')", "The template function 'providers'"),
     ("nonsense(1)", "The template function 'nonsense' is not valid. Please see https://aka.ms/arm-functions for usage details."),
     ("concat('a'", "Unable to parse language expression 'concat('a'': expected token 'RightParenthesis' and actual 'EndOfData'."),
     (
