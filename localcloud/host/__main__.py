@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -11,11 +12,15 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .host import Host, ShutDown, bind
 from .lifeline import end_with_parent
 from .runtime_environment import find_python, make_environment
 from .settings import HostError, HostSettings, read_settings
+from .spawning import Spawned, spawn
+
+if TYPE_CHECKING:  # it imports much, while the worker loads the app
+    from .host import Host
 
 RESTART_PAUSE = 1.0  # seconds: about what the platform takes to start a host that has shut down
 
@@ -29,7 +34,10 @@ def main() -> int:
         os.environ.update(settings.environment)  # the identity client reads IDENTITY_ENDPOINT from there
         logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         logging.getLogger("azure").setLevel(logging.WARNING)
-        asyncio.run(_serve(settings))
+        if settings.watch_parent:
+            end_with_parent()
+        with _bind(settings.port) if settings.socket is None else socket.socket(fileno=settings.socket) as listening:
+            asyncio.run(_serve(settings, listening, spawn(settings)))
     except HostError as error:
         print(f"host: {error}", file=sys.stderr, flush=True)
         return 1
@@ -63,19 +71,20 @@ def _arguments() -> HostSettings:
     )
 
 
-async def _serve(settings: HostSettings) -> None:
+async def _serve(settings: HostSettings, listening: socket.socket, spawned: Spawned) -> None:
     """Run the host, and again when it has shut down on an error, as the platform does; requests wait in the meantime."""
-    if settings.watch_parent:
-        end_with_parent()
+    from .host import Host, ShutDown
+
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="host"))
     stopping = asyncio.Event()
-    with bind(settings.port) if settings.socket is None else socket.socket(fileno=settings.socket) as listening:
-        while not stopping.is_set():
-            try:
-                await _run_once(Host(settings, listening.dup()), stopping)
-            except ShutDown as error:
-                log.error("An unhandled exception has occurred. Host is shutting down. %s", error)  # noqa: TRY400 - the host's last word
-                await _pause(stopping)
+    first: Spawned | None = spawned
+    while not stopping.is_set():
+        try:
+            await _run_once(Host(settings, listening.dup(), first), stopping)
+        except ShutDown as error:
+            log.error("An unhandled exception has occurred. Host is shutting down. %s", error)  # noqa: TRY400 - the host's last word
+            await _pause(stopping)
+        first = None
 
 
 async def _run_once(host: Host, stopping: asyncio.Event) -> None:
@@ -91,11 +100,21 @@ async def _run_once(host: Host, stopping: asyncio.Event) -> None:
 
 
 async def _pause(stopping: asyncio.Event) -> None:
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RESTART_PAUSE):
             await stopping.wait()
-    except TimeoutError:
-        return
+
+
+def _bind(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+        listening.listen(512)  # from now on requests wait instead of being refused
+    except OSError:
+        listening.close()
+        raise HostError(f"port {port} is taken: stop what listens there or choose another with --port") from None
+    return listening
 
 
 if __name__ == "__main__":

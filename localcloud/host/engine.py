@@ -10,6 +10,8 @@ from typing import Protocol
 
 from .protocol import Finished, FunctionInfo, Trigger
 from .settings import HostError, HostSettings
+from .spawning import Spawned
+from .worker_process import WorkerProcess
 
 log = logging.getLogger("host.engine")
 
@@ -34,11 +36,16 @@ class Worker(Protocol):
 StartWorker = Callable[[HostSettings], Awaitable[Worker]]
 
 
-async def start_process(settings: HostSettings) -> Worker:
-    """A worker process that has loaded the app."""
-    from .worker_process import WorkerProcess
+class StartProcess:
+    """Starts worker processes; the first is the one that has been spawned already, if there is one."""
 
-    return await WorkerProcess.start(settings)
+    def __init__(self, spawned: Spawned | None = None) -> None:
+        self._spawned = spawned
+
+    async def __call__(self, settings: HostSettings) -> Worker:
+        """A worker process that has loaded the app."""
+        spawned, self._spawned = self._spawned, None
+        return await WorkerProcess.start(settings, spawned)
 
 
 class Engine:
@@ -48,7 +55,7 @@ class Engine:
     cannot be replaced.
     """
 
-    def __init__(self, settings: HostSettings, fatal: Callable[[str], None], start_worker: StartWorker = start_process) -> None:
+    def __init__(self, settings: HostSettings, fatal: Callable[[str], None], start_worker: StartWorker) -> None:
         self.settings = settings
         self.functions: list[FunctionInfo] = []
         self.running = 0

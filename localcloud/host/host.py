@@ -14,12 +14,13 @@ import uvicorn
 
 from .administration import Admin
 from .backoff import Backoff
-from .engine import Engine
+from .engine import Engine, StartProcess
 from .invoker import Invoker
 from .keys import load_keys
 from .queue_listener import QueueListener
 from .queue_message import Processor
 from .settings import HostError, HostSettings
+from .spawning import Spawned
 from .storage import Storage, preload
 from .table import QueueFunction, Table, build_table
 from .timer_listener import TimerListener
@@ -48,7 +49,7 @@ class Host:
     `run` raises HostError when the app cannot be run, and ShutDown when a listener met what it does not deal with.
     """
 
-    def __init__(self, settings: HostSettings, listening: socket.socket) -> None:
+    def __init__(self, settings: HostSettings, listening: socket.socket, spawned: Spawned | None = None) -> None:
         self.settings = settings
         self._listening = listening
         self._stop = asyncio.Event()
@@ -57,7 +58,7 @@ class Host:
         self._queue_listeners: list[QueueListener] = []
         self._timers: list[TimerListener] = []
         self._storage = Storage(settings, self._notify)
-        self._engine = Engine(settings, lambda reason: self._end(HostError(reason)))
+        self._engine = Engine(settings, lambda reason: self._end(HostError(reason)), StartProcess(spawned))
 
     def stop(self) -> None:
         """Stop gracefully."""
@@ -155,7 +156,7 @@ class Host:
         limits = self.settings.shutdown
         server.should_exit = True
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limits.host):
+            async with asyncio.timeout(None if limits.drain else limits.host):  # a drain is only limited by whoever waits for the process
                 await self._stop_listeners()
         await self._engine.idle(0 if self._fatal else limits.worker)
 
@@ -167,16 +168,3 @@ class Host:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._storage.close()
-
-
-def bind(port: int) -> socket.socket:
-    """A socket that listens at the port, 0 for a free one; raises HostError when it is taken."""
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-        listening.listen(512)  # from now on requests wait instead of being refused
-    except OSError:
-        listening.close()
-        raise HostError(f"port {port} is taken: stop what listens there or choose another with --port") from None
-    return listening

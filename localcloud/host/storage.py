@@ -141,9 +141,11 @@ def preload() -> None:
 def connect(connection: Connection, settings: HostSettings) -> Queues:
     """The queues of this connection."""
     from azure.identity import ManagedIdentityCredential
-    from azure.storage.queue import QueueServiceClient
+    from azure.storage.queue import LinearRetry, QueueServiceClient
 
-    options = _options(settings)
+    # The client's own policy would wait for minutes: a listener must see at once that storage is there again.
+    retry = LinearRetry(backoff=1, retry_total=3, random_jitter_range=0)
+    options = {"retry_policy": retry, **_options(settings)}
     if connection.string:
         return Queues(QueueServiceClient.from_connection_string(connection.string, **options))
     by_resource = {"identity_config": {"resource_id": connection.resource_id}} if connection.resource_id else {}
@@ -153,5 +155,5 @@ def connect(connection: Connection, settings: HostSettings) -> Queues:
 
 def _options(settings: HostSettings) -> dict[str, Any]:
     authority = settings.setting("LOADME_CA_FILE") or settings.setting("REQUESTS_CA_BUNDLE")
-    options: dict[str, Any] = {"retry_total": 3, "retry_connect": 0, "connection_timeout": 10, "read_timeout": 30}
+    options: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 30}
     return {**options, "connection_verify": authority} if authority and Path(authority).is_file() else options

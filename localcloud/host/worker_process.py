@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 from .protocol import Finished, FunctionInfo, Indexed, IndexFailed, Invoke, Trigger, decode_to_host, frame, read_frame
 from .settings import HostError, HostSettings
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-STANDARD_ERROR = 2
-LOG_LEVELS = {
-    "trace": "DEBUG",
-    "debug": "DEBUG",
-    "information": "INFO",
-    "warning": "WARNING",
-    "error": "ERROR",
-    "critical": "CRITICAL",
-    "none": "CRITICAL",
-}
+from .spawning import Spawned, spawn
 
 
 class WorkerProcess:
@@ -44,11 +29,9 @@ class WorkerProcess:
         return not self.ended.done()
 
     @classmethod
-    async def start(cls, settings: HostSettings) -> WorkerProcess:
-        """A worker for the app; raises HostError with the app's own error when it cannot be indexed."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = _spawn(settings, theirs.fileno())
+    async def start(cls, settings: HostSettings, spawned: Spawned | None = None) -> WorkerProcess:
+        """A worker for the app, or the one that has been spawned; raises HostError with the app's own error when it cannot be indexed."""
+        process, ours = spawned or spawn(settings)
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             message = await read_frame(reader)
@@ -97,20 +80,6 @@ class WorkerProcess:
         future = self.pending.get(finished.id)
         if future and not future.done():
             future.set_result(finished)
-
-
-def _spawn(settings: HostSettings, descriptor: int) -> subprocess.Popen[bytes]:
-    path = os.pathsep.join(part for part in (str(CHECKOUT), settings.environment.get("PYTHONPATH", "")) if part)
-    level = LOG_LEVELS.get(settings.log_level.lower(), "INFO")
-    python = settings.worker_python or sys.executable
-    return subprocess.Popen(
-        [str(python), "-m", "localcloud.host.worker", str(settings.app), str(descriptor), settings.engine],
-        env={**settings.environment, "PYTHONPATH": path, "LOCALCLOUD_LOG_LEVEL": level},
-        cwd=settings.app,
-        pass_fds=[descriptor],
-        stdin=subprocess.PIPE,
-        stdout=STANDARD_ERROR,  # what the app prints belongs into the log; the host's own output has its ready line only
-    )
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:
