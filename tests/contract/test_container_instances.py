@@ -211,7 +211,7 @@ def test_whoever_leaves_ends_the_command(arm: LocalArm, client: ContainerInstanc
         socket.send("echo $$ > pid; sleep 600\r")
         process = arm.state.containers.groups.by_id[client.container_groups.get(GROUP, name).id.lower()].containers[0].process
         assert process is not None
-        wait_for((process._folder / "work" / "pid").exists, "the command to run")
+        wait_for((process.folder / "work" / "pid").exists, "the command to run")
         (terminal,) = process._terminals
         assert terminal.runs
     wait_for(lambda: not terminal.runs, "the command to end")
@@ -237,14 +237,26 @@ def test_the_output_of_a_container_can_be_followed_until_its_end(arm: LocalArm, 
         socket.send(session.password)
         process = arm.state.containers.groups.by_id[client.container_groups.get(GROUP, name).id.lower()].containers[0].process
         assert process is not None
-        (process._folder / "work" / "go").touch()
+        (process.folder / "work" / "go").touch()
         assert all_of(socket) == "after\nend"
 
 
 @pytest.mark.parametrize("action", ["exec", "attach"])
-def test_one_cannot_look_into_a_container_that_does_not_run(client: ContainerInstanceManagementClient, action: str) -> None:
+def test_who_looks_into_a_container_that_has_ended_is_told(arm: LocalArm, client: ContainerInstanceManagementClient, action: str) -> None:
     name = run(client, "true")
     wait_for(lambda: state(client, name) == "Succeeded", "the container to end")
+    session = execute(client, name, "ls") if action == "exec" else client.containers.attach(GROUP, name, "main")
+    with opened(arm, session.web_socket_uri) as socket:
+        socket.send(session.password)
+        assert socket.recv(timeout=10) == "The container 'main' is not running.\r\n"
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=10)
+
+
+@pytest.mark.parametrize("action", ["exec", "attach"])
+def test_one_cannot_look_into_a_stopped_group(client: ContainerInstanceManagementClient, action: str) -> None:
+    name = run(client)
+    client.container_groups.stop(GROUP, name)
     with pytest.raises(HttpResponseError) as caught:
         execute(client, name, "ls") if action == "exec" else client.containers.attach(GROUP, name, "main")
     assert caught.value.error is not None

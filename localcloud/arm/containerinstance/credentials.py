@@ -10,7 +10,7 @@ from localcloud.arm.containerinstance.identity import user_assigned
 from localcloud.arm.containerinstance.reading import as_list, as_object, need, only
 
 _WITH_IDENTITIES = "2021-07-01"  # the first version that knows identities here
-_KEYS = {"server", "username", "password", "identity", "identityUrl", "passwordReference"}
+_KEYS = {"server", "username", "password", "identity", "identityUrl", "isDelegatedIdentity", "passwordReference"}
 
 
 def read_registries(properties: Mapping[str, Any], identity: Mapping[str, Any] | None, group: str, version: str) -> list[dict[str, Any]]:

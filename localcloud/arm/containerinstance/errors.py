@@ -151,9 +151,9 @@ def stopped(group: str, resource_group: str) -> ArmError:
     return ArmError(409, "ContainerGroupStopped", f"Container Group '{group}' in resource group '{resource_group}' is stopped.")
 
 
-def not_running(container: str, group: str) -> ArmError:
-    """The local cloud's own words: Azure's are not known."""
-    return ArmError(409, "ContainerNotRunning", f"The container '{container}' in container group '{group}' is not running.")
+def no_network_profile(profile: str) -> ArmError:
+    """Azure's code; the words are the local cloud's own."""
+    return bad_request("NetworkProfileNotFound", f"The network profile '{profile}' cannot be found.")
 
 
 def label_taken(label: str, group: str) -> ArmError:

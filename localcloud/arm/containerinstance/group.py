@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,6 +71,13 @@ class ContainerStatus:
     @property
     def running(self) -> bool:
         return self.current is not None and self.current["state"] == "Running"
+
+    def killed(self, group: str, now: datetime) -> None:
+        """Tell once of each start that what it started is taken away."""
+        key = hashlib.sha256(f"{group}/{self.name}/{self.restarts}".encode()).hexdigest()
+        message = f"Killing container with id {key}."
+        if all(event["message"] != message for event in self.events):
+            self.event("Killing", message, now)
 
     def event(self, name: str, message: str, now: datetime, kind: str = "Normal") -> None:
         add_event(self.events, name, message, now, kind)

@@ -212,6 +212,9 @@ class Lifecycle:
             self._end_init(group, container, code)
         elif self._restarts(group, code):
             self._back_off(group, container)
+        else:
+            # Recorded of a container that had ended by itself: ACI takes its remains away.
+            container.killed(group.id, self._state.clock.now())
 
     def _end_init(self, group: ContainerGroup, container: ContainerStatus, code: int) -> None:
         if code == 0:

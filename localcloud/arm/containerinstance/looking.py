@@ -50,34 +50,30 @@ class Looking:
 
     def execute(self, call: Call, group: str, name: str, container: str) -> Reply:
         """One command without arguments, whatever is in it: that is how ACI does it."""
-        process = self._running(group, name, container).process
+        status = self._begun(group, name, container)
         command = need(call.object(), "command", "")
         size = as_object(call.object().get("terminalSize"), "terminalSize")
         rows, cols = (_size(size, key, usual) for key, usual in (("rows", ROWS), ("cols", COLS)))
-        if process is None or not self._state.runtime.executes:
+        if not self._state.runtime.executes:
             raise not_supported("A command in a running container, by what runs the containers here,")
-        return self._session(call, f"&rows={rows}&cols={cols}", lambda: process.execute((command,), rows, cols))
+        return self._session(call, f"&rows={rows}&cols={cols}", lambda: _running(status).execute((command,), rows, cols))
 
     def attach(self, call: Call, group: str, name: str, container: str) -> Reply:
-        status = self._running(group, name, container)
-        process = status.process
-        if process is None:
-            raise errors.not_running(container, name)
-        return self._session(call, "", lambda: _follow(status, process))
+        status = self._begun(group, name, container)
+        return self._session(call, "", lambda: _follow(status))
 
     def _session(self, call: Call, query: str, opening: Opening) -> Reply:
         key, password = self._sessions.add(opening)
         uri = f"{call.base.replace('http', 'ws', 1)}{PATH}{key}?api-version=1.0{query}"
         return Reply(body={"webSocketUri": uri, "password": password})
 
-    def _running(self, group: str, name: str, container: str) -> ContainerStatus:
+    def _begun(self, group: str, name: str, container: str) -> ContainerStatus:
+        """ACI opens a session also for a container that has ended, as recorded: who then connects is told."""
         found, status = self._container(group, name, container)
-        if found.stopped or found.ended:
+        if found.stopped:
             raise errors.stopped(name, group)
         if found.transitioning:
             raise errors.transitioning(name)
-        if not status.running:
-            raise errors.not_running(container, name)
         return status
 
     def _container(self, group: str, name: str, container: str) -> tuple[ContainerGroup, ContainerStatus]:
@@ -90,7 +86,14 @@ class Looking:
         return found, status
 
 
-def _follow(status: ContainerStatus, process: Container) -> Following:
+def _running(status: ContainerStatus) -> Container:
+    if status.process is None or not status.running:
+        raise ProcessLookupError(f"The container '{status.name}' is not running.")
+    return status.process
+
+
+def _follow(status: ContainerStatus) -> Following:
+    process = _running(status)
     return Following(process, lambda: status.process is process and status.running)
 
 

@@ -53,6 +53,6 @@ class Operations:
             "id": group.id,
             "status": group.provisioning_state,
             "startTime": timestamp(operation.started),
-            "properties": {"events": group.events},
+            "properties": {"events": [*group.events, *(event for container in group.everything for event in container.events)]},
             **({"error": group.error.error()} if group.error else {}),
         }

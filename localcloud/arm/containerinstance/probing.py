@@ -6,7 +6,6 @@ Azure; here nothing stands between it and whoever calls it, so that only the eve
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,6 +84,5 @@ class Probing:
             self._wait(watch, watch.probe.period)
 
     def _give_up(self, watch: _Watch) -> None:
-        key = hashlib.sha256(f"{watch.group.id}/{watch.container.name}/{watch.container.restarts}".encode()).hexdigest()
-        watch.container.event("Killing", f"Killing container with id {key}.", self._state.clock.now())
+        watch.container.killed(watch.group.id, self._state.clock.now())
         self._kill(watch.group, watch.container, KILLED)

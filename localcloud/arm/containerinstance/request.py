@@ -11,7 +11,7 @@ from localcloud.arm.containerinstance.credentials import read_logins, read_regis
 from localcloud.arm.containerinstance.extras import read_extras, read_sku
 from localcloud.arm.containerinstance.group import ContainerGroup
 from localcloud.arm.containerinstance.identity import read_identity
-from localcloud.arm.containerinstance.network import read_address, read_subnets
+from localcloud.arm.containerinstance.network import read_address, read_subnets, refuse_profile
 from localcloud.arm.containerinstance.reading import as_list, as_object, only
 from localcloud.arm.containerinstance.volumes import read_volumes
 from localcloud.arm.errors import bad_request, not_supported
@@ -19,7 +19,16 @@ from localcloud.arm.ids import region
 
 _TOP = {"location", "tags", "identity", "properties", "zones", "id", "name", "type"}
 _GROUP = {"containers", "initContainers", "volumes", "imageRegistryCredentials", "restartPolicy", "ipAddress", "osType", "sku"}
-_GROUP |= {"priority", "subnetIds", "diagnostics", "dnsConfig", "encryptionProperties", "extensions", "confidentialComputeProperties"}
+_GROUP |= {
+    "priority",
+    "subnetIds",
+    "networkProfile",
+    "diagnostics",
+    "dnsConfig",
+    "encryptionProperties",
+    "extensions",
+    "confidentialComputeProperties",
+}
 # Azure's, not ours: accepted when empty, refused when they ask for something.
 _UNSUPPORTED = {"containerGroupProfile", "standbyPoolProfile", "identityAcls"}
 _READ_ONLY = {
@@ -47,6 +56,7 @@ def read_group(resource_id: str, name: str, body: Mapping[str, Any], version: st
     properties = as_object(body.get("properties"), "properties")
     only(properties, _GROUP | _READ_ONLY, _UNSUPPORTED, "ContainerGroupProperties", "properties.")
     _check_choices(properties, name)
+    refuse_profile(properties)
     volumes = read_volumes(properties.get("volumes"), name)
     init, containers = read_containers(properties, volumes, name)
     identity = read_identity(body.get("identity"), name)

@@ -10,9 +10,9 @@ from localcloud.arm.containerinstance.volumes import show_mount, show_volume
 KIND = "Microsoft.ContainerInstance/containerGroups"
 HERE = "127.0.0.1"  # a process listens on this machine: that is its address
 
-# The first versions that show these. That of the time-outs is a guess: a recording of 2018 has none, those of 2023 have them.
+# The first versions that show these. That of the time-outs is a guess: recordings of 2021-10-01 have none, those of 2023-05-01 have them.
 _WITH_SKU_AND_INIT = "2019-12-01"
-_WITH_TIMEOUT = "2021-07-01"
+_WITH_TIMEOUT = "2022-09-01"
 _WITH_POOLS = "2024-05-01"
 
 
@@ -43,9 +43,9 @@ def _properties(group: ContainerGroup, version: str, instance: bool) -> dict[str
         **({"isCreatedFromStandbyPool": False} if version >= _WITH_POOLS else {}),
         "containers": [_container(container, version, instance) for container in group.containers],
         **({"initContainers": [_init_container(container, instance) for container in group.init]} if modern else {}),
-        **({"imageRegistryCredentials": group.registries} if group.registries else {}),
+        **_registries(group, version),
         **({"restartPolicy": group.restart_policy} if group.restart_policy else {}),
-        **({"ipAddress": group.address.show(_ip(group))} if group.address else {}),
+        **_address(group),
         "osType": "Linux",
         **({"volumes": [show_volume(volume) for volume in group.volumes]} if group.volumes else {}),
         **({"subnetIds": group.subnets} if group.subnets else {}),
@@ -53,6 +53,18 @@ def _properties(group: ContainerGroup, version: str, instance: bool) -> dict[str
         **others,
         **({"instanceView": {"events": group.events, "state": group.state}} if instance else {}),
     }
+
+
+def _registries(group: ContainerGroup, version: str) -> dict[str, Any]:
+    newer = {"isDelegatedIdentity": False} if version >= _WITH_POOLS else {}
+    return {"imageRegistryCredentials": [{**one, **newer} for one in group.registries]} if group.registries else {}
+
+
+def _address(group: ContainerGroup) -> dict[str, Any]:
+    """As recorded: the number comes with the containers, and a private address is not told of before."""
+    if group.address is None or (group.transitioning and group.address.kind == "Private"):
+        return {}
+    return {"ipAddress": group.address.show("" if group.transitioning else _ip(group))}
 
 
 def _ip(group: ContainerGroup) -> str:

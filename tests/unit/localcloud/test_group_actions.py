@@ -213,6 +213,22 @@ class TestLists:
         assert "instanceView" not in one["properties"]["containers"][0]["properties"]
 
 
+class TestEvents:
+    def test_a_container_that_has_ended_is_taken_away(self) -> None:
+        world = running()
+        world.runtime.started[0].ended(2)
+        *others, last = world.container()["events"]
+        assert [event["name"] for event in others] == ["Pulling", "Pulled", "Started"]
+        assert (last["name"], last["type"]) == ("Killing", "Normal")
+
+    def test_an_operation_tells_the_events_of_the_containers(self) -> None:
+        world = make_world()
+        path = world.put_group().headers["Azure-AsyncOperation"].removeprefix("https://management.azure.com").partition("?")[0]
+        assert world.call("GET", path).body["properties"] == {"events": []}
+        world.clock.advance(15)
+        assert world.call("GET", path).body["properties"] == {"events": world.container()["events"]}
+
+
 class TestRegion:
     def test_an_operation_s_result_is_the_group(self) -> None:
         world = make_world()

@@ -69,6 +69,7 @@ def test_under_never_a_dead_container_stays_dead() -> None:
     first(world).codes = [1]
     world.clock.advance(100)
     assert (world.view()["instanceView"]["state"], world.container()["currentState"]["exitCode"]) == ("Failed", 137)
+    assert events(world)["Killing"][1] == 1
 
 
 def test_a_container_that_is_not_ready_goes_on() -> None:
