@@ -45,7 +45,8 @@ IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentitie
 ACR_PULL = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
 IMAGE = "contoso.azurecr.io/tools/busybox:1"
 OPEN_IMAGE = "loadme.local/busybox:1"
-APPLETS = ("sh", "cat", "env", "head", "id", "kill", "ls", "printf", "sed", "sleep", "tail", "test", "touch", "true", "false", "wget", "wc")
+APPLETS = ("sh", "awk", "cat", "date", "env", "grep", "head", "id", "kill", "ls", "mktemp", "printf", "rm", "sed", "sleep")
+APPLETS += ("tail", "test", "timeout", "touch", "tr", "true", "false", "wc", "wget")
 NOBODY = Identity("app", "/app", "33333333-3333-4333-8333-333333333333", "55555555-5555-4555-8555-555555555555")
 
 
@@ -62,9 +63,19 @@ def podman_or_skip() -> Engine:
     return found
 
 
+def add_program(name: str, folder: Path) -> None:
+    """A program of this machine, with the libraries that it needs."""
+    found = str(shutil.which(name))
+    libraries = [word for word in subprocess.check_output(["ldd", found], text=True).split() if word.startswith("/")]
+    for file in (found, *libraries):
+        target = folder / ("bin/" + name if file == found else file.lstrip("/"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+
+
 def build(engine: Engine, folder: Path) -> str:
-    """An image with nothing but a static busybox; its own command says hello."""
-    (folder / "bin").mkdir(parents=True)
+    """An image with a static busybox and whatever is in the folder; its own command says hello."""
+    (folder / "bin").mkdir(parents=True, exist_ok=True)
     (folder / "tmp").mkdir()
     shutil.copy(str(shutil.which("busybox")), folder / "bin" / "busybox")
     for name in APPLETS:
