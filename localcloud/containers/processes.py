@@ -92,7 +92,7 @@ class ProcessRuntime:
             "HOME": str(folder / "work"),
             "TMPDIR": str(folder / "tmp"),
             "LANG": "C.UTF-8",
-            **{name: value.replace("{group}", launch.group) for name, value in self._platform_env.items()},
+            **launch.platform(self._platform_env),
             **own,
             **{name: translate(value, mounted) for name, value in launch.environment.items()},
         }

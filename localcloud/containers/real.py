@@ -153,8 +153,7 @@ class RealRuntime:
         self._images[order.group, order.image] = image
 
     def _environment(self, launch: Launch) -> dict[str, str]:
-        platform = {name: value.replace("{group}", launch.group) for name, value in self._platform.environment.items()}
-        return {**platform, **launch.environment}
+        return {**launch.platform(self._platform.environment), **launch.environment}
 
     def _mounts(self, launch: Launch) -> list[tuple[Path, str, bool]]:
         """Outer paths first, or the inner ones would be hidden."""

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+IDENTITY_HOST = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
+"""The variable that tells the Azure SDKs where a container's metadata service is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
@@ -45,6 +48,12 @@ class Launch:
     mounts: tuple[Mount, ...] = ()
     memory: float = 0.0
     cpu: float = 0.0
+    is_init: bool = False
+
+    def platform(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What the platform sets in this container, of all that it can: an init container has no identity, and {group} is the group."""
+        withheld = {IDENTITY_HOST} if self.is_init else set()
+        return {name: value.replace("{group}", self.group) for name, value in environment.items() if name not in withheld}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,6 +126,11 @@ class ContainerGroup:
         return [*self.init, *self.containers]
 
     @property
+    def prepares(self) -> bool:
+        """Whether an init container runs."""
+        return any(container.current is not None and container.current["state"] == "Running" for container in self.init)
+
+    @property
     def transitioning(self) -> bool:
         return self.provisioning_state in {"Pending", "Creating"}
 

@@ -196,6 +196,7 @@ class Lifecycle:
             command=tuple(container.command),
             environment=container.environment,
             mounts=container.mounts,
+            is_init=container in group.init,
             **_limits(group, container),
         )
         try:

@@ -57,8 +57,8 @@ class Groups:
         self.starts[group.name] += 1
 
     def identity_ids(self, name: str) -> list[str]:
-        """The user-assigned identities of the group of that name, or of all when it is empty."""
-        groups = [found for found in self.by_id.values() if name in ("", found.name)]
+        """The user-assigned identities of the group of that name, or of all when it is empty: none while it runs init containers."""
+        groups = [found for found in self.by_id.values() if name in ("", found.name) and not found.prepares]
         return [*{key.lower(): key for group in groups for key in user_assigned(group.identity)}.values()]
 
     def summary(self) -> dict[str, Any]:

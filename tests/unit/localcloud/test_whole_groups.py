@@ -314,3 +314,18 @@ class TestShippedTemplate:
         world.runtime.started[0].ended(9)
         world.clock.advance(10)
         assert world.call("GET", f"{DEPLOYMENTS}/d").body["properties"]["provisioningState"] == "Failed"
+
+
+def test_a_group_has_no_identity_while_it_runs_init_containers() -> None:
+    world = make_world()
+    world.call("PUT", IDENTITY, {"location": "westeurope"})
+    body = group_body(initContainers=[init("one")]) | {"identity": {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}}
+    world.call("PUT", f"{GROUPS}/g", body)
+    world.clock.advance(15)
+    assert world.runtime.started[0].launch.is_init
+    assert list(world.state.group_identities("g")) == []
+
+    world.runtime.started[0].ended(0)
+
+    assert not world.runtime.started[1].launch.is_init
+    assert [identity.name for identity in world.state.group_identities("g")] == ["work"]
