@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from localcloud.arm.expressions.values import ExpressionError, is_of, wrong_type, wrong_types
+from localcloud.arm.expressions.values import ExpressionError, general_usage, is_of, type_name, wrong_type, wrong_types
 
 if TYPE_CHECKING:
     from localcloud.arm.expressions.evaluator import Evaluator
@@ -23,8 +23,9 @@ class Function:
     """A function by its ARM name.
 
     `kinds` are the types of the arguments in order (`string|array`), `rest` the type of any further ones, `optional` how many
-    at the end of `kinds` may be missing. A lazy function gets the trees of its arguments instead of their values. One that
-    `walks` looks at all that is in its arguments, however deep, and costs accordingly.
+    at the end of `kinds` may be missing. `expects` is what ARM says of an argument of another type, where that is known.
+    A lazy function gets the trees of its arguments instead of their values. One that `walks` looks at all that is in its
+    arguments, however deep, and costs accordingly.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Function:
     rest: str | None = None
     lazy: bool = False
     walks: bool = False
+    expects: str = ""
 
     def named(self, name: str) -> Function:
         """One of a family (`list*`): its body gets the name it was called by first."""
@@ -64,6 +66,10 @@ class Function:
         return self.kinds[position] if position < len(self.kinds) else self.rest or "any"
 
     def _refusal(self, position: int, values: Sequence[Any]) -> ExpressionError:
+        if self.expects:
+            return ExpressionError(
+                f"The template {self.expects}. The provided value is of type '{type_name(values[position])}'. {general_usage(self.name)}"
+            )
         if len(self.kinds) == len(values) == 2 and self.rest is None:
             return wrong_types(self.name, [kind.replace("|", " or ") for kind in self.kinds], values)
         names = [_NAMES[kind] for kind in self._kind(position).split("|")]
@@ -86,12 +92,12 @@ class Catalog(dict[str, Function]):
     """Functions by their lower-case names: calls are case-insensitive."""
 
     def function(
-        self, name: str, *kinds: str, optional: int = 0, rest: str | None = None, walks: bool = False
+        self, name: str, *kinds: str, optional: int = 0, rest: str | None = None, walks: bool = False, expects: str = ""
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a function that takes values."""
 
         def add(body: Callable[P, R]) -> Callable[P, R]:
-            self[name.lower()] = Function(name, body, kinds, optional, rest, walks=walks)
+            self[name.lower()] = Function(name, body, kinds, optional, rest, walks=walks, expects=expects)
             return body
 
         return add

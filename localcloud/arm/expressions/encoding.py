@@ -29,7 +29,7 @@ def to_base64(value: str) -> str:
     return base64.b64encode(utf8(value)).decode()
 
 
-@ENCODING.function("base64ToString", "string")
+@ENCODING.function("base64ToString", "string", expects="language function 'base64ToString' expects its parameter to be a string")
 def from_base64(value: str) -> str:
     return decoded(value, not_valid("base64ToString", "The value cannot be decoded from base64 representation."))
 

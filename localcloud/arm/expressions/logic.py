@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.expressions.catalog import Catalog
-from localcloud.arm.expressions.values import ExpressionError, not_valid, same, type_name, wrong_type
+from localcloud.arm.expressions.values import ExpressionError, general_usage, not_valid, same, type_name, wrong_type
 
 if TYPE_CHECKING:
     from localcloud.arm.expressions.evaluator import Evaluator
@@ -30,7 +30,14 @@ def _condition(name: str, value: Any) -> bool:
 @LOGIC.lazy("if", "bool", "any", "any")
 def choose(evaluator: Evaluator, arguments: Sequence[Node], local: Mapping[str, Any]) -> Any:
     condition, then, otherwise = arguments
-    return evaluator.node(then if _condition("if", evaluator.node(condition, local)) else otherwise, local)
+    value = evaluator.node(condition, local)
+    if not isinstance(value, bool):
+        # The words are those of Logic Apps, which share the language.
+        raise ExpressionError(
+            "The template language function 'if' expects its first parameter to be of type boolean. "
+            f"The provided value is of type '{type_name(value)}'. {general_usage('if')}"
+        )
+    return evaluator.node(then if value else otherwise, local)
 
 
 @LOGIC.lazy("and", "bool", "bool", rest="bool")

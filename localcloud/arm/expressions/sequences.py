@@ -31,22 +31,24 @@ def contains(container: Any, wanted: Any) -> bool:
     return holds(container, wanted)
 
 
-@SEQUENCES.function("length", "string|array|object")
+@SEQUENCES.function("length", "string|array|object", expects="language function 'length' expects its parameter to be an array or a string")
 def length(value: Any) -> int:
     return len(units(value)) if isinstance(value, str) else len(value)
 
 
-@SEQUENCES.function("empty", "string|array|object|null")
+@SEQUENCES.function(
+    "empty", "string|array|object|null", expects="function 'empty' expects its parameter to be an object, an array, or a string"
+)
 def empty(value: Any) -> bool:
     return not value
 
 
-@SEQUENCES.function("first", "string|array")
+@SEQUENCES.function("first", "string|array", expects="language function 'first' expects its parameter be an array or a string")
 def first(value: Any) -> Any:
     return _item(value, 0)
 
 
-@SEQUENCES.function("last", "string|array")
+@SEQUENCES.function("last", "string|array", expects="language function 'last' expects its parameter be an array or a string")
 def last(value: Any) -> Any:
     return _item(value, -1)
 

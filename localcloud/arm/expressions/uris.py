@@ -64,7 +64,7 @@ def _json(value: Any) -> str:
     return text(value).lower() if isinstance(value, bool) else "null" if value is None else text(value)
 
 
-@URIS.function("dataUriToString", "string")
+@URIS.function("dataUriToString", "string", expects="language function 'dataUriToString' expects its parameter to be a string")
 def from_data_uri(value: str) -> Any:
     match = _DATA_URI.fullmatch(value)
     if match is None:
