@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.arm.deployments.references import put_off
-from localcloud.arm.expressions import Evaluator, calls
+from localcloud.arm.expressions import Call, Evaluator, calls
+from localcloud.arm.expressions.parser import Literal
 
 _NOT_SENT = {
     "type",
@@ -79,18 +80,27 @@ def _keep_loops(template: Any) -> Any:
     """The loops of a nested template with outer scope go round in it: their `copyIndex` is not the parent's."""
     if not isinstance(template, dict) or not isinstance(template.get("resources"), list):
         return template
-    resources = [_mark(one) if isinstance(one, dict) and isinstance(one.get("copy"), dict) else one for one in template["resources"]]
+    resources = [
+        _mark(one, str(one["copy"].get("name"))) if isinstance(one, dict) and isinstance(one.get("copy"), dict) else one
+        for one in template["resources"]
+    ]
     return {**template, "resources": resources}
 
 
-def _mark(tree: Any) -> Any:
+def _mark(tree: Any, loop: str) -> Any:
     if isinstance(tree, str):
-        return _LATER + tree if next(calls(tree, "copyIndex"), None) else tree
+        return _LATER + tree if any(_is_of(call, loop) for call in calls(tree, "copyIndex")) else tree
     if isinstance(tree, list):
-        return [_mark(item) for item in tree]
+        return [_mark(item, loop) for item in tree]
     if isinstance(tree, dict):
-        return {key: _mark(item) for key, item in tree.items()}
+        return {key: _mark(item, loop) for key, item in tree.items()}
     return tree
+
+
+def _is_of(call: Call, loop: str) -> bool:
+    """Whether a `copyIndex` means this loop: it names it, or none."""
+    first = call.arguments[0] if call.arguments else None
+    return not isinstance(first, Literal) or not isinstance(first.value, str) or first.value.lower() == loop.lower()
 
 
 def _literal(tree: Any) -> Any:

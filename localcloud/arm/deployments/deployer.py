@@ -54,9 +54,10 @@ def error_of(reply: Reply) -> ArmError:
     """What a reply says went wrong; an operation that ended badly says it with a 200."""
     body = reply.body or {}
     events = (body.get("properties") or {}).get("events") or []
+    state = body.get("status") or "Failed"
     error = body.get("error") or {
         "code": "ResourceOperationFailure",
-        "message": "The resource operation completed with terminal provisioning state 'Failed'.",
+        "message": f"The resource operation completed with terminal provisioning state '{state}'.",
         "details": [{"message": event["message"]} for event in events],
     }
     # Azure shows what failed in the end as a conflict.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -10,18 +11,18 @@ from localcloud.arm.calls import Reply
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.deployer import Deployer, error_of
 from localcloud.arm.deployments.leftovers import Leftovers
-from localcloud.arm.deployments.names import Names
 from localcloud.arm.deployments.plan import named
 from localcloud.arm.deployments.planned import Functions, PlannedResource
 from localcloud.arm.deployments.preflight import with_link
 from localcloud.arm.deployments.record import Deployment, Operation
 from localcloud.arm.deployments.references import References
-from localcloud.arm.errors import ArmError
+from localcloud.arm.errors import ArmError, internal_error
 from localcloud.arm.ids import guid
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
 
+_log = logging.getLogger(__name__)
 _READY = ("Succeeded", None)  # resources without a provisioning state are ready when they are there
 _OVER = ("Failed", "Canceled")
 
@@ -51,7 +52,7 @@ class Engine:
             with self._state.lock:
                 deployment.held = bool(deployment.hold) and deployment.hold == deployment.state
                 if deployment.active and not deployment.held:
-                    self._advance(deployment)
+                    self._try(deployment)
 
         self._state.clock.call_later(delay, go)
 
@@ -60,6 +61,15 @@ class Engine:
         held, deployment.hold, deployment.held = deployment.held, "", False
         if held and deployment.active:
             self._advance(deployment)
+
+    def _try(self, deployment: Deployment) -> None:
+        """No deployment stays active for ever, even if there is a bug."""
+        try:
+            self._advance(deployment)
+        except Exception:
+            _log.exception("a bug in the local cloud: the deployment %s", deployment.id)
+            deployment.error = internal_error(guid(self._state.ids), deployment.correlation)
+            deployment.state = "Failed"
 
     def _deployer(self, deployment: Deployment) -> Deployer:
         return Deployer(self._state, deployment.actor, deployment.correlation)
@@ -111,11 +121,11 @@ class Engine:
         self._follow(operation, reply)
 
     def _body(self, deployment: Deployment, resource: PlannedResource) -> Mapping[str, Any]:
-        body = resource.make(self._functions(deployment, resource.name))
+        body = resource.make(self._functions(deployment, resource.name)) if resource.late else resource.body
         return with_link(body, deployment.prepared.link) if resource.nested else body
 
     def _functions(self, deployment: Deployment, where: str) -> Functions:
-        return References(Names(deployment.plan.known), self._deployer(deployment), where).functions()
+        return References(deployment.plan.names, self._deployer(deployment), where).functions()
 
     def _follow(self, operation: Operation, reply: Reply) -> None:
         """What a PUT or a DELETE was answered with: an end, or where to ask for it."""

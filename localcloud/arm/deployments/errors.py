@@ -102,6 +102,13 @@ def no_complete_mode(name: str) -> ArmError:
     )
 
 
+def no_location(location: str, known: Iterable[str]) -> ArmError:
+    return bad_request(
+        "LocationNotAvailableForDeployment",
+        f"The provided location '{location}' is not available for deployment. List of available regions is '{','.join(known)}'.",
+    )
+
+
 def elsewhere(name: str, location: str, known: str) -> ArmError:
     return ArmError(
         409,
@@ -121,7 +128,7 @@ def wrong_segments(name: str, kind: str) -> ArmError:
     return invalid_template(
         f"The template resource '{name}' for type '{kind}' at line '1' and column '1' has incorrect segment lengths. A nested resource "
         "type must have identical number of segments as its resource name. A root resource type must have segment length one greater "
-        "than its resource name. Please see https://aka.ms/arm-template/#resources for usage details."
+        "than its resource name. Please see https://aka.ms/arm-syntax-resources for usage details."
     )
 
 

@@ -16,7 +16,7 @@ from localcloud.arm.deployments.targets import KIND, target_of
 from localcloud.arm.deployments.whatif import WhatIf
 from localcloud.arm.expressions.hashing import template_hash
 from localcloud.arm.expressions.values import compact
-from localcloud.arm.ids import guid
+from localcloud.arm.ids import guid, region
 from localcloud.arm.routing import GROUP, Route
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Deployments:
 
     def put(self, call: Call, name: str, group: str | None = None) -> Reply:
         target = target_of(self._state, group)
+        self._check_location(call)
         known = self._history.check(target, name, str(call.object().get("location") or ""))
         # Template and parameters are judged before anything is kept: a refused PUT leaves no record.
         prepared = self._preparation.prepare(call, target, name)
@@ -147,6 +148,7 @@ class Deployments:
         """Judges as a PUT does, and keeps nothing."""
         check_name(name)
         target = target_of(self._state, group)
+        self._check_location(call)
         prepared = self._preparation.prepare(call, target, name)
         judged = self._preflight.judge(call, prepared)
         state = {
@@ -160,12 +162,18 @@ class Deployments:
 
     def what_if(self, call: Call, name: str, group: str | None = None) -> Reply:
         check_name(name)
+        self._check_location(call)
         return self._what_if.begin(call, target_of(self._state, group), name)
 
     def template_hash(self, call: Call) -> Reply:
         """Of a template as it is sent."""
         source = call.object()
         return Reply(body={"minifiedTemplate": compact(source), "templateHash": template_hash(source)})
+
+    def _check_location(self, call: Call) -> None:
+        location, known = call.object().get("location"), self._state.settings.locations
+        if location and region(location) not in known:
+            raise errors.no_location(str(location), known)
 
     def _need(self, group: str | None, name: str) -> Deployment:
         return self._history.need(target_of(self._state, group), name)

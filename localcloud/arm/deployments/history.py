@@ -10,6 +10,7 @@ from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.record import Deployment
 from localcloud.arm.deployments.targets import Target
 from localcloud.arm.errors import bad_request
+from localcloud.arm.ids import region
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -101,7 +102,7 @@ def _check_known(known: Deployment, location: str) -> None:
         raise errors.being_deleted(known.name)
     if known.active:
         raise errors.active(known.id)
-    if known.location.lower() != location.lower():
+    if region(known.location) != region(location):
         raise errors.elsewhere(known.name, location, known.location)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from localcloud.arm.deployments.planned import Plan
+from localcloud.arm.deployments.plan import Plan
 from localcloud.arm.deployments.targets import Target
 from localcloud.arm.providers.versions import API_VERSIONS
 

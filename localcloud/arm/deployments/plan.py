@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.names import Names
 from localcloud.arm.deployments.outputs import Outputs
-from localcloud.arm.deployments.planned import Plan, PlannedResource
+from localcloud.arm.deployments.planned import Functions, PlannedResource
 from localcloud.arm.deployments.rounds import Draft, drafts, loop_names
 from localcloud.arm.deployments.scope import Scope
 from localcloud.arm.deployments.targets import Target
@@ -17,6 +17,17 @@ from localcloud.arm.deployments.template import RUN_TIME, Template
 from localcloud.arm.expressions import ExpressionError, calls
 
 _MAX_RESOURCES = 800
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`resources` are those to be PUT; `names` finds all that the template names."""
+
+    parameters: Mapping[str, Any]
+    resources: tuple[PlannedResource, ...]
+    names: Names
+    outputs: Callable[[Functions], Mapping[str, Any]]
+    has_outputs: bool
 
 
 def make_plan(template: Template, scope: Scope, target: Target) -> Plan:
@@ -30,7 +41,7 @@ def make_plan(template: Template, scope: Scope, target: Target) -> Plan:
     resources = _connected(made, names)
     outputs = Outputs(template.outputs, scope, names)
     outputs.check()
-    return Plan(scope.parameters.shown(), resources, tuple(draft.resource for draft in made), outputs.evaluate, bool(template.outputs))
+    return Plan(scope.parameters.shown(), resources, names, outputs.evaluate, bool(template.outputs))
 
 
 def _refuse_doubles(resources: Iterable[PlannedResource]) -> None:

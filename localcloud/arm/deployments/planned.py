@@ -44,14 +44,3 @@ class PlannedResource:
     def scope(self) -> str:
         """The id without the type and the name."""
         return self.id[: self.id.lower().rindex("/providers/")] if "/providers/" in self.id.lower() else self.id
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`resources` are those to be PUT; `known` are all that the template names."""
-
-    parameters: Mapping[str, Any]
-    resources: tuple[PlannedResource, ...]
-    known: tuple[PlannedResource, ...]
-    outputs: Callable[[Functions], Mapping[str, Any]]
-    has_outputs: bool

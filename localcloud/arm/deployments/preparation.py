@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.plan import make_plan
-from localcloud.arm.deployments.planned import Plan
+from localcloud.arm.deployments.plan import Plan, make_plan
 from localcloud.arm.deployments.requests import Request, read_request
 from localcloud.arm.deployments.scope import Scope, Surroundings
 from localcloud.arm.deployments.targets import Target
@@ -118,11 +117,17 @@ def _deployment(request: Request, template: Template, name: str) -> dict[str, An
         **({"templateLink": link} if link else {}),
         "template": template.source,
         "templateHash": template.hash,
-        "parameters": request.parameters,
+        "parameters": _open(request, template),
         "mode": request.mode,
         "provisioningState": "Accepted",
     }
     return {"name": name, **({"location": request.location} if request.location else {}), "properties": properties}
+
+
+def _open(request: Request, template: Template) -> dict[str, Any]:
+    """The parameters as they were given, but for the values of secure ones."""
+    declared = {name.lower(): str(one.get("type", "")).lower() for name, one in (template.source.get("parameters") or {}).items()}
+    return {name: {} if declared.get(name.lower(), "").startswith("secure") else given for name, given in request.parameters.items()}
 
 
 def _no_spec(link: str) -> ArmError:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from localcloud.arm.deployments.plan import named
-from localcloud.arm.deployments.planned import Plan, PlannedResource
+from localcloud.arm.deployments.plan import Plan, named
+from localcloud.arm.deployments.planned import PlannedResource
 from localcloud.arm.deployments.preparation import Prepared
 from localcloud.arm.deployments.targets import KIND, Target
 from localcloud.arm.deployments.template import Template

@@ -53,7 +53,7 @@ def put_off(tree: Any) -> Any:
     if isinstance(tree, list):
         return [put_off(item) for item in tree]
     if isinstance(tree, dict):
-        return {key: put_off(item) for key, item in tree.items()}
+        return {put_off(key): put_off(item) for key, item in tree.items()}
     return tree
 
 

@@ -170,19 +170,19 @@ def _refuse_late(fields: Mapping[str, Any], name: str, early: Evaluator) -> None
 def _key(kind: str, name: str, fields: Mapping[str, Any], early: Evaluator, target: Target) -> str:
     given = {key: str(_early(fields, key, early)) for key in ("scope", "subscriptionId", "resourceGroup") if fields.get(key)}
     if kind.lower() == GROUPS.lower():
-        if target.group is not None:
+        if target.group is not None and not fields.get("existing"):
             raise errors.invalid_template(f"A resource group ('{name}') can only be deployed at subscription scope")
         return group_id(given.get("subscriptionId", target.subscription), name)
-    return resource_id(_scope(kind, name, given, target), kind, name)
+    if kind.lower() != KIND.lower() and not fields.get("existing") and given.keys() & {"subscriptionId", "resourceGroup"}:
+        raise errors.invalid_template(f"The resource '{name}' of type '{kind}' cannot have a resource group or subscription of its own")
+    return resource_id(_scope(given, target), kind, name)
 
 
-def _scope(kind: str, name: str, given: Mapping[str, str], target: Target) -> str:
+def _scope(given: Mapping[str, str], target: Target) -> str:
     if "scope" in given:
         return _absolute(given["scope"], target)
     if not given:
         return target.id
-    if kind.lower() != KIND.lower():
-        raise errors.invalid_template(f"The resource '{name}' of type '{kind}' cannot have a resource group or subscription of its own")
     subscription = given.get("subscriptionId", target.subscription)
     return group_id(subscription, given["resourceGroup"]) if "resourceGroup" in given else f"/subscriptions/{subscription}"
 

@@ -86,6 +86,7 @@ class WhatIf:
         if reply.status >= 400:
             return _change(resource.id, "Unsupported", unsupportedReason=reply.body["error"]["message"])
         before = normal(reply.body, resource.version)
+        before = masked(before, before)  # what its keys call a secret
         found = delta({**before, **known}, after)
         more = {"delta": found} if found else {}
         return _change(resource.id, "Modify" if found else "NoChange", before=before, after=after, **more)

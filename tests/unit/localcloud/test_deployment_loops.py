@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.localcloud.deploying import IDENTITY, deploy, deployed, identity, put, puts, refused, shown
-from tests.unit.localcloud.worlds import GROUPS, group_resource, make_world, template
+from tests.unit.localcloud.deploying import IDENTITY, RG, deploy, deployed, identity, put, puts, refused, shown
+from tests.unit.localcloud.worlds import DEPLOYMENTS, GROUPS, group_resource, make_world, template
 
 
 def loop(count: Any, name: str = "loop", **more: Any) -> dict[str, Any]:
@@ -142,3 +142,47 @@ def test_existing_resources_are_read_and_never_written() -> None:
 
 def test_existing_resources_need_the_newer_language() -> None:
     assert "languageVersion '2.0'" in refused(make_world(), template([identity("a", existing=True)]))
+
+
+def test_an_existing_resource_may_be_in_another_resource_group() -> None:
+    world = make_world()
+    other = RG.replace("/rg", "/other")
+    world.call("PUT", other, {"location": "westeurope"})
+    world.call("PUT", f"{other}/providers/{IDENTITY}/there", {"location": "westeurope", "tags": {"a": "b"}})
+    known = {**identity("there"), "existing": True, "resourceGroup": "other"}
+    group = {"type": "Microsoft.Resources/resourceGroups", "apiVersion": "2022-09-01", "name": "other", "existing": True}
+    outputs = {
+        "tags": {"type": "object", "value": "[reference('known', 'Full').tags]"},
+        "where": {"type": "string", "value": "[reference('group', 'Full').location]"},
+    }
+    source = {**template(outputs=outputs), **SYMBOLIC, "resources": {"known": known, "group": group}}
+    assert deployed(world, source) == {"tags": {"a": "b"}, "where": "westeurope"}
+
+
+def test_only_deployments_and_existing_resources_may_be_elsewhere() -> None:
+    assert "cannot have a resource group" in refused(make_world(), template([identity("a", resourceGroup="other")]))
+
+
+def test_a_template_with_symbolic_names_can_be_stored_and_exported() -> None:
+    world = make_world()
+    children = {"child": {"type": "versions", "apiVersion": "2022-02-01", "name": "1", "properties": {"mainTemplate": {}}}}
+    spec = {"type": "Microsoft.Resources/templateSpecs", "apiVersion": "2022-02-01", "name": "s", "location": "westeurope"}
+    resources = {"one": {**spec, "resources": {"child": {**children["child"], "location": "westeurope", "dependsOn": ["one"]}}}}
+    main = {**template(), **SYMBOLIC, "resources": resources}
+    link = f"{RG}/providers/Microsoft.Resources/templateSpecs/stored"
+    world.call("PUT", link, {"location": "westeurope"})
+    world.call("PUT", f"{link}/versions/1", {"location": "westeurope", "properties": {"mainTemplate": main}})
+    body = {"properties": {"mode": "Incremental", "templateLink": {"id": f"{link}/versions/1"}}}
+    assert world.call("PUT", f"{DEPLOYMENTS}/d", body).status == 201
+    world.clock.advance(30)
+    assert shown(world)["provisioningState"] == "Succeeded", shown(world)
+    assert puts(world) == ["s", "1"]
+    assert world.call("POST", f"{DEPLOYMENTS}/d/exportTemplate").body["template"]["resources"] == resources
+
+
+def test_eight_hundred_resources_that_refer_to_one_another_are_deployed() -> None:
+    world = make_world()
+    many = identity("[concat('i', copyIndex())]", copy=loop(799), tags={"id": "[reference('first').clientId]"})
+    assert deploy(world, template([many, identity("first")]))["provisioningState"] == "Succeeded"
+    assert len(puts(world)) == 800
+    assert "The number of template resources limit exceeded" in refused(make_world(), template([identity("x"), identity("y"), many]))

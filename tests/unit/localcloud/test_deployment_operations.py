@@ -248,3 +248,28 @@ def test_the_hash_of_a_template_is_calculated_as_that_of_a_deployment() -> None:
     reply = world.call("POST", "/providers/Microsoft.Resources/calculateTemplateHash", source)
     assert reply.body["templateHash"] == deploy(world, source)["templateHash"]
     assert json.loads(reply.body["minifiedTemplate"]) == source
+
+
+def test_a_deployment_does_not_tell_its_secrets_by_itself() -> None:
+    world = make_world()
+    outputs = {"me": {"type": "object", "value": "[deployment()]"}}
+    parameters = {"secret": {"type": "secureString"}, "plain": {"type": "string"}}
+    me = deploy(world, template(parameters=parameters, outputs=outputs), secret="s3cret", plain="p")["outputs"]["me"]["value"]
+    assert me["properties"]["parameters"] == {"secret": {}, "plain": {"value": "p"}}
+
+
+def test_a_bug_ends_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    put(world, template([identity()]))
+    monkeypatch.setattr(world.state, "answer", None)
+    world.clock.advance(10)
+    monkeypatch.undo()
+    assert (shown(world)["provisioningState"], shown(world)["error"]["code"]) == ("Failed", "InternalServerError")
+
+
+def test_a_reset_ends_what_runs() -> None:
+    world = make_world()
+    put(world, template([identity("a"), group_resource("g")]))
+    world.state.forget()
+    world.clock.advance(30)
+    assert puts(world) == []

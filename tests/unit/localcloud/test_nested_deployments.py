@@ -161,3 +161,33 @@ def test_secure_parameters_of_an_inner_template_stay_secret() -> None:
         assert "s3cret" not in json.dumps(world.call("GET", f"{DEPLOYMENTS}/{path}").body)
     for name in "dn":
         assert "s3cret" not in json.dumps(world.call("POST", f"{DEPLOYMENTS}/{name}/exportTemplate").body)
+
+
+def test_a_loop_within_an_outer_template_may_use_the_round_of_its_parent_s() -> None:
+    world = make_world()
+    own = {"name": "own", "count": 2}
+    source = template([identity("[concat('i', copyIndex())]", tags={"outer": "[copyIndex('all')]"}, copy=own)])
+    source["resources"][0]["tags"] = {"outer": "[string(copyIndex('all'))]"}
+    deploy(world, template([nested("[concat('n', copyIndex())]", {"template": source}, copy={"name": "all", "count": 1})]))
+    assert world.call("GET", f"{RG}/providers/{IDENTITY}/i1").body["tags"] == {"outer": "0"}
+
+
+def test_a_cancelled_nested_deployment_fails_its_parent() -> None:
+    world = make_world()
+    world.call("PUT", f"{DEPLOYMENTS}/d", _of(template([nested("n", inner(template([group_resource("g")])))])))
+    world.clock.advance(4)
+    assert world.call("POST", f"{DEPLOYMENTS}/n/cancel").status == 204
+    world.clock.advance(30)
+    (detail,) = shown(world)["error"]["details"]
+    assert detail["message"] == "The resource operation completed with terminal provisioning state 'Canceled'."
+
+
+def _of(source: dict[str, Any]) -> dict[str, Any]:
+    return {"properties": {"mode": "Incremental", "template": source}}
+
+
+def test_nested_deployments_are_nested_only_so_deep() -> None:
+    source = template([identity()])
+    for number in range(12):
+        source = template([nested(f"n{number}", inner(source))])
+    assert "nested more than 10 deep" in refused(make_world(), source)

@@ -93,6 +93,9 @@ def test_a_location_is_needed_here_stays_the_same_and_is_refused_in_a_group() ->
     moved = put(world, template(), location="westus")
     assert (moved.status, moved.body["error"]["code"]) == (409, "InvalidDeploymentLocation")
     assert moved.body["error"]["message"].endswith("The deployment 'd' already exists in location 'westeurope'.")
+    nowhere = put(world, template(), "e", location="atlantis")
+    assert (nowhere.status, nowhere.body["error"]["code"]) == (400, "LocationNotAvailableForDeployment")
+    assert put(world, template(), location="West Europe").status == 200
     within = world.call("PUT", f"{DEPLOYMENTS}/d", {"location": "westus", **deployment(template())})
     assert (within.status, within.body["error"]["code"]) == (400, "InvalidDeployment")
 
