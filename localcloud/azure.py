@@ -18,7 +18,8 @@ from localcloud.arm import ArmState
 from localcloud.arm import create_app as create_arm_app
 from localcloud.arm.faults import Fault
 from localcloud.arm.journal import Asked
-from localcloud.bootstrap import DEPLOYER, Deployer
+from localcloud.arm.keyvault import SecretsGuard
+from localcloud.bootstrap import DEPLOYER, VAULT_ADMINISTRATOR, Deployer
 from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.declared import Declared
@@ -32,7 +33,7 @@ from localcloud.ports import listen, number, usual_or_free
 from localcloud.relay import Relay
 from localcloud.runtimes import Parts, Registry, make_runtime
 from localcloud.servers import ThreadedServer
-from localcloud.settings import APP_IDENTITY, ARM_PORT, LOGIN_PORT, TENANT, VAULT, VAULT_PORT, CloudSettings
+from localcloud.settings import APP_IDENTITY, ARM_PORT, LOGIN_PORT, TENANT, VAULT_PORT, CloudSettings, subscription_id
 from localcloud.tokens import Identity, TokenSigner
 from localcloud.watching import Watched
 
@@ -91,7 +92,7 @@ class Azure:
         self._serve_arm(state)
         app, container = self._bootstrap()
         self.identities = {identity.name: identity for identity in (app, container, DEPLOYER)}
-        self._serve_vaults(app, container)
+        self._serve_vaults()
         machine = self.logins.machine(state.all_identities)
         tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities, machine)
         watched = self.watch(tokens, "identity")
@@ -139,8 +140,8 @@ class Azure:
         if self._declared:
             self._declared.forget()
         self.vaults.clear()
-        app, container = self._bootstrap()
-        self._fill_vaults(app, container)
+        self._bootstrap()
+        self._fill_vaults()
         state.journal.clear()
 
     def _seconds(self) -> float:
@@ -168,7 +169,8 @@ class Azure:
         )
         runtime, self.registry = make_runtime(parts)
         owners = (*self.settings.arm.owners, MACHINE.principal_id)
-        state = ArmState(replace(self.settings.arm, limits=self.settings.limits, owners=owners), self.clock, runtime)
+        settings = replace(self.settings.arm, limits=self.settings.limits, owners=owners)
+        state = ArmState(settings, self.clock, runtime, self.vaults)
         state.journal.names = self.signer.names
         state.faults.watched = ("arm", "vault", "identity", *self.settings.relay)
         if self._declared:
@@ -181,18 +183,16 @@ class Azure:
         self.arm_url = self._serve(create_arm_app(state, self.signer.verify, self.login_url), ARM_PORT)
         self.settings.say(f"arm       {self.arm_url} (calls: /localcloud/calls)")
 
-    def _serve_vaults(self, app: Identity, container: Identity) -> None:
-        self._fill_vaults(app, container)
-        served = self.watch(create_vault_app(self.vaults, self.signer.verify, TENANT), "vault")
+    def _serve_vaults(self) -> None:
+        self._fill_vaults()
+        guarded = create_vault_app(self.vaults, self.signer.verify, TENANT, SecretsGuard(self.state))
+        served = self.watch(guarded, "vault")
         self.vault_url = f"{self._serve(served, VAULT_PORT)}/vaults"
         self.settings.say(f"vaults    {self.vault_url}")
 
-    def _fill_vaults(self, app: Identity, container: Identity) -> None:
-        """The app's own vault, which only it may use, and those with the secrets that the settings name, for it and the containers."""
-        self.vaults.assign(VAULT, app.principal_id, "writer")
+    def _fill_vaults(self) -> None:
+        """With the secrets that the settings name."""
         for vault, secrets_of_it in self.settings.secrets.items():
-            for identity in (app, container):
-                self.vaults.assign(vault, identity.principal_id, "reader")
             for name, value in secrets_of_it.items():
                 self.vaults.set(vault, name, value)
 
@@ -223,7 +223,10 @@ class Azure:
             identities = deployer.put_identities()
             deployer.put_registry()
             deployer.put_template_spec(self.settings.template)
+            deployer.put_storage()
             deployer.put_roles(*identities)
+            deployer.put_vaults(*identities, self.settings.secrets)
+            deployer.assign(MACHINE, VAULT_ADMINISTRATOR, subscription_id())
         finally:
             deployer.close()
         return identities

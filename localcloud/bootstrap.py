@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,16 @@ from localcloud.settings import (
     FILES_CONTAINER,
     LOCATION,
     MANAGEMENT_GROUP,
+    TENANT,
+    VAULT,
     group_id,
     identity_id,
     registry_id,
     role_id,
+    storage_id,
     subscription_id,
     template_spec_id,
+    vault_id,
 )
 from localcloud.tokens import Identity, TokenSigner
 
@@ -46,6 +50,13 @@ CUSTOM_ROLES = {
 ACI_CONTRIBUTOR = "5d977122-f97e-4b4d-a52f-6b43003ddb4d"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 IDENTITY_OPERATOR = "f1a07417-d97a-45cb-824c-7a7467783830"
+SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
+VAULT_ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
+BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+QUEUE_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
+TABLE_CONTRIBUTOR = "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
 DEPLOYER = Identity("deployer", "", "33333333-3333-4333-8333-333333333333", "44444444-4444-4444-8444-444444444444")
@@ -111,7 +122,30 @@ class Deployer:
         self.assign(app, USAGES_ROLE, subscription_id())
         self.assign(app, CREDENTIALS_ROLE, registry_id())
         self.assign(app, IDENTITY_OPERATOR, identity_id(CONTAINER_IDENTITY))
+        for role in (BLOB_OWNER, QUEUE_CONTRIBUTOR, TABLE_CONTRIBUTOR):
+            self.assign(app, role, storage_id())
+        self.assign(container, BLOB_CONTRIBUTOR, f"{storage_id()}/blobServices/default/containers/{FILES_CONTAINER}")
         self.assign(container, ACR_PULL, registry_id())
+
+    def put_storage(self) -> None:
+        """The storage account as ARM knows it. What is in it is Azurite's, which asks nobody for a role."""
+        self.put(storage_id(), "2023-05-01", {"location": LOCATION, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"})
+        self.put(f"{storage_id()}/blobServices/default/containers/{FILES_CONTAINER}", "2023-05-01", {"properties": {}})
+
+    def put_vaults(self, app: Identity, container: Identity, others: Iterable[str]) -> None:
+        """The app's own vault, which only it may use, and others with secrets that it and the containers may read."""
+        self._put_vault(VAULT)
+        self.assign(app, SECRETS_OFFICER, vault_id(VAULT))
+        for vault in others:
+            self._put_vault(vault)
+            for identity in (app, container):
+                self.assign(identity, SECRETS_USER, vault_id(vault))
+        # An Owner may not read secrets, on Azure neither: whoever looks after the vaults gets a role for it.
+        self.assign(DEPLOYER, VAULT_ADMINISTRATOR, subscription_id())
+
+    def _put_vault(self, name: str) -> None:
+        properties = {"tenantId": TENANT, "sku": {"family": "A", "name": "standard"}, "enableRbacAuthorization": True}
+        self.put(vault_id(name), "2023-07-01", {"location": LOCATION, "properties": properties})
 
     def assign(self, identity: Identity, role: str, scope: str) -> None:
         """Give an identity a role, by its GUID, on a scope."""

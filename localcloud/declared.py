@@ -1,6 +1,6 @@
 """What was declared to ARM and outlives it: the last PUT of each resource, and what was changed since, made again at the next start.
 
-Container groups and deployments are no declarations: they are work, and what they did is over.
+Container groups and deployments are no declarations: they are work, and what they did is over. Secrets are kept by the vaults themselves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Any
 from localcloud.arm.calls import Call, Reply
 from localcloud.files import write_whole
 
-WORK = re.compile(r"/providers/(Microsoft\.ContainerInstance|Microsoft\.Resources/deployments)(/|$)", re.IGNORECASE)
+WORK = re.compile(
+    r"/providers/(Microsoft\.ContainerInstance|Microsoft\.Resources/deployments|Microsoft\.KeyVault/vaults/[^/]+/secrets)(/|$)",
+    re.IGNORECASE,
+)
 CHANGES = ("PUT", "PATCH")
 
 

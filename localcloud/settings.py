@@ -120,6 +120,16 @@ def registry_id() -> str:
     return f"{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.ContainerRegistry/registries/{REGISTRY}"
 
 
+def storage_id() -> str:
+    """The ARM id of the storage account, which has the name of Azurite's."""
+    return f"{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.Storage/storageAccounts/devstoreaccount1"
+
+
+def vault_id(name: str) -> str:
+    """The ARM id of a vault."""
+    return f"{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.KeyVault/vaults/{name}"
+
+
 def template_spec_id() -> str:
     """The ARM id of the template spec's version."""
     spec = f"{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.Resources/templateSpecs/{TEMPLATE_SPEC}"

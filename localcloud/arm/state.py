@@ -20,6 +20,7 @@ from localcloud.arm.gate import check_names, check_path, check_version
 from localcloud.arm.ids import guid
 from localcloud.arm.insights import Insights
 from localcloud.arm.journal import Journal
+from localcloud.arm.keyvault import KeyVaults
 from localcloud.arm.limits import Throttle
 from localcloud.arm.managedidentity import ManagedIdentity
 from localcloud.arm.network import Network
@@ -33,6 +34,7 @@ from localcloud.arm.tracked import Shelf
 from localcloud.arm.web import Web
 from localcloud.clock import Clock
 from localcloud.containers import Runtime
+from localcloud.keyvault import Vaults
 from localcloud.tokens import Identity
 
 OTHERS = (Network, Storage, Web, Insights)
@@ -44,8 +46,9 @@ _log = logging.getLogger(__name__)
 class ArmState:
     """Calls from anywhere take `lock` one at a time: handlers only touch memory, so none holds it for long."""
 
-    def __init__(self, settings: ArmSettings, clock: Clock, runtime: Runtime) -> None:
+    def __init__(self, settings: ArmSettings, clock: Clock, runtime: Runtime, vaults: Vaults | None = None) -> None:
         self.settings = settings
+        self.vaults = vaults or Vaults(clock=lambda: clock.now().timestamp())
         self.clock = clock
         self.runtime = runtime
         self.coincidences = Coincidences(settings.seed)
@@ -69,6 +72,7 @@ class ArmState:
         self.specs = TemplateSpecs(self)
         self.identities = ManagedIdentity(self)
         self.registries = ContainerRegistry(self)
+        self.key_vaults = KeyVaults(self)
         self.containers = ContainerInstance(self)
         self.deployments = Deployments(self)
         providers = (
@@ -79,6 +83,7 @@ class ArmState:
             self.specs,
             self.identities,
             self.registries,
+            self.key_vaults,
             self.containers,
             self.deployments,
             self.authorization,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from loadme.azure.keyvault import NO_VAULT, AzureVault, Vault
 from loadme.errors import Absent, Terminal, Unavailable
 from localcloud.certificates import Authority
-from localcloud.keyvault import Vaults, create_app
+from localcloud.keyvault import Vaults, create_app, errors
 from localcloud.servers import ThreadedServer
 from localcloud.tokens import TokenSigner
 from tests.contract.conftest import APP, TENANT
@@ -37,14 +37,29 @@ class Served:
     ca: str
 
 
+@dataclass
+class Roles:
+    """The app may do everything in its own vault, read `contoso`, and do nothing in others."""
+
+    vaults: Vaults
+
+    def check(self, vault: str, claims: Mapping[str, Any], action: str, secret: str) -> None:
+        if not self.vaults.exists(vault):
+            raise errors.no_vault(vault)
+        may = vault == "loadme" or (vault == "contoso" and action.endswith("getSecret/action"))
+        if claims["oid"] != APP.principal_id or not may:
+            raise errors.no_role(f"oid={claims['oid']}", action, secret, vault, "westeurope")
+
+
 @pytest.fixture(scope="module")
 def served(authority: Authority, signer: TokenSigner) -> Iterator[Served]:
     vaults = Vaults()
-    vaults.assign("loadme", APP.principal_id, "writer")
-    vaults.assign("contoso", APP.principal_id, "reader")
-    vaults.create("locked")
+    for name in ("loadme", "contoso", "locked"):
+        vaults.create(name)
     vaults.set("locked", "sas", VALUE)
-    with ThreadedServer(create_app(vaults, signer.verify, TENANT), ssl_cert=authority.certificate, ssl_key=authority.key) as server:
+    with ThreadedServer(
+        create_app(vaults, signer.verify, TENANT, Roles(vaults)), ssl_cert=authority.certificate, ssl_key=authority.key
+    ) as server:
         yield Served(vaults, f"{server.url}/vaults", str(authority.ca))
 
 

@@ -28,22 +28,6 @@ def test_a_file_that_is_none_is_refused_with_its_name(tmp_path: Path, text: str 
         Secrets().convert(str(tmp_path / "secrets.yaml"), None, None)
 
 
-@pytest.mark.parametrize(("role", "may_write"), [("reader", False), ("writer", True)])
-def test_a_role_says_who_may_write(role: str, may_write: bool) -> None:
-    vaults = Vaults()
-    vaults.assign("contoso", "me", role)  # type: ignore[arg-type]
-
-    vaults.check("Contoso", "me", "reader")
-    if may_write:
-        vaults.check("contoso", "me", "writer")
-    else:
-        with pytest.raises(VaultError, match="not authorized"):
-            vaults.check("contoso", "me", "writer")
-    vaults.take_away("contoso", "me")
-    with pytest.raises(VaultError, match="not authorized"):
-        vaults.check("contoso", "me", "reader")
-
-
 def test_versions_stay_readable_until_the_secret_is_deleted() -> None:
     vaults = Vaults(clock=lambda: 1000.0)
     vaults.create("contoso")
