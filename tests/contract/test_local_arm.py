@@ -183,7 +183,12 @@ def test_a_missing_parameter_is_named(arm: LocalArm) -> None:
     del body["properties"]["parameters"]["image"]
     with arm.deployments() as client, pytest.raises(HttpResponseError) as caught:
         client.deployments.begin_create_or_update(GROUP, fresh_name(), body, polling=False)
-    assert "The value for the template parameter 'image' at line '1' and column '1' is not provided" in caught.value.error.message
+    place = caught.value.error.additional_info[0].info
+    assert place["path"] == "properties.template.parameters.image"
+    assert (
+        f"The value for the template parameter 'image' at line '{place['lineNumber']}' and column '{place['linePosition']}' is not provided"
+        in caught.value.error.message
+    )
 
 
 def test_a_deployment_s_record_is_deleted_a_moment_later(arm: LocalArm) -> None:
