@@ -151,6 +151,13 @@ def not_valid(what: str, name: str, reason: str) -> ArmError:
     )
 
 
+def unknown_reference(word: str) -> ArmError:
+    return invalid_template(
+        f"The template reference '{word}' is not valid: could not find template resource or resource copy with this name. "
+        "Please see https://aka.ms/arm-function-reference for usage details."
+    )
+
+
 def no_version(referrer: str, referred: str) -> ArmError:
     return invalid_template(
         f"The template resource '{referrer}' reference to '{referred}' requires an API version. "

@@ -8,7 +8,7 @@ from typing import Any
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.names import Names
 from localcloud.arm.deployments.planned import Functions
-from localcloud.arm.deployments.references import forbidden
+from localcloud.arm.deployments.references import forbidden, referred
 from localcloud.arm.deployments.schemas import Mismatch, Schemas
 from localcloud.arm.deployments.scope import Scope
 from localcloud.arm.deployments.types import TYPES
@@ -39,13 +39,15 @@ class Outputs:
             if "value" not in declared and "copy" not in declared:
                 raise errors.not_valid("output", name, "it has neither a 'value' nor a 'copy'")
             try:
-                self._check_names(declared)
+                self._check_names(name, declared)
             except ExpressionError as error:
                 raise errors.not_valid("output", name, str(error)) from None
 
-    def _check_names(self, declared: Mapping[str, Any]) -> None:
+    def _check_names(self, name: str, declared: Mapping[str, Any]) -> None:
         if isinstance(declared.get("condition"), str):
             self._scope.evaluator.within(forbidden()).expand(declared["condition"])
+        for _ in referred([declared.get("value"), declared.get("copy")], self._scope.evaluator, self._names, name):
+            pass
         # Only looked at, not evaluated: a reference to what is not in the template needs to say more.
         for call in calls([declared.get("value"), declared.get("copy")], *_LITERALS):
             if len(call.arguments) == 1 and hasattr(call.arguments[0], "value"):

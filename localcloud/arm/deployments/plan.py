@@ -10,11 +10,11 @@ from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.names import Names
 from localcloud.arm.deployments.outputs import Outputs
 from localcloud.arm.deployments.planned import Functions, PlannedResource
+from localcloud.arm.deployments.references import referred
 from localcloud.arm.deployments.rounds import Draft, drafts, loop_names
 from localcloud.arm.deployments.scope import Scope
 from localcloud.arm.deployments.targets import Target
-from localcloud.arm.deployments.template import RUN_TIME, Template
-from localcloud.arm.expressions import ExpressionError, calls
+from localcloud.arm.deployments.template import Template
 
 _MAX_RESOURCES = 800
 
@@ -72,24 +72,10 @@ def _needs(draft: Draft, made: list[Draft], names: Names) -> list[PlannedResourc
             raise errors.undefined_resource(wish)
         found.extend(names.find(wish))
     if draft.resource.wanted:
-        found.extend(_referred(draft, names))
+        found.extend(referred(draft.body.evaluated, draft.evaluator, names, draft.resource.name))
     loop, batch = draft.resource.loop, draft.batch
     found.extend(one.resource for one in made if batch and one.resource.loop == loop and one.resource.index in batch)
     return found
-
-
-def _referred(draft: Draft, names: Names) -> Iterator[PlannedResource]:
-    """What is referred to by name is waited for; also by id, when no version says that it is there already."""
-    for call in calls(draft.body.evaluated, *RUN_TIME):
-        try:
-            word = draft.evaluator.node(call.arguments[0], {})
-        except (ExpressionError, IndexError):
-            continue  # it depends on another reference, or is wrong: then evaluating it says so
-        if not isinstance(word, str) or (word.startswith("/") and len(call.arguments) > 1):
-            continue
-        if not names.knows(word):
-            raise errors.no_version(draft.resource.name, word) if word.startswith("/") else errors.undefined_resource(word)
-        yield from names.find(word)
 
 
 def _real(direct: Mapping[int, list[PlannedResource]], needs: list[PlannedResource], seen: set[int]) -> Iterator[PlannedResource]:

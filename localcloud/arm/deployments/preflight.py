@@ -49,11 +49,12 @@ class Preflight:
     def _judge(self, call: Call, prepared: Prepared, coming: Mapping[str, Target], depth: int) -> Judged:
         """`coming` are the resource groups that deployments around this one are going to make."""
         coming = {**coming, **self._groups_of(prepared)}
-        wanted = [(one.id, read_target(one.id).kind, one.name) for one in prepared.plan.resources]
-        self._state.authorization.check_deployment(call.actor, wanted)
+        if prepared.request.validation == "Provider":
+            wanted = [(one.id, read_target(one.id).kind, one.name) for one in prepared.plan.resources]
+            self._state.authorization.check_deployment(call.actor, wanted)
         nested = {}
         for resource in prepared.plan.resources:
-            self._check(resource)
+            self._check(resource, prepared.request.validation)
             if resource.nested and (inner := self._nested(call, prepared, resource, coming, depth)):
                 nested[resource.id] = inner
         return Judged(prepared, nested)
@@ -62,9 +63,12 @@ class Preflight:
         groups = [one for one in prepared.plan.resources if one.kind.lower() == GROUPS.lower()]
         return {one.id.lower(): planned_group(prepared.target.subscription, one.name, one.body) for one in groups}
 
-    def _check(self, resource: PlannedResource) -> None:
+    def _check(self, resource: PlannedResource, level: str) -> None:
+        """`Template` asks no provider."""
         if not self._state.router.knows("PUT", resource.id):
             raise not_supported(f"A resource of type '{resource.kind}' at '{resource.scope}'")
+        if level == "Template":
+            return
         self._state.providers.check(read_target(resource.id).kind, resource.version, str(resource.body.get("location") or ""))
         if resource.kind.lower() == CONTAINER_GROUPS.lower():
             self._state.containers.check_location(resource.body)

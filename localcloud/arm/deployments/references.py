@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, Protocol
 
+from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.names import Names
 from localcloud.arm.deployments.planned import Functions, PlannedResource
 from localcloud.arm.deployments.template import RUN_TIME, misplaced
-from localcloud.arm.expressions import Catalog, ExpressionError, calls
+from localcloud.arm.expressions import Catalog, Evaluator, ExpressionError, calls
 
 _NOT_IN_FULL = {"id", "name", "type"}
 
@@ -57,6 +58,20 @@ def put_off(tree: Any) -> Any:
     return tree
 
 
+def referred(trees: Any, evaluator: Evaluator, names: Names, where: str) -> Iterator[PlannedResource]:
+    """What late expressions refer to by name; also by id, when no version says that it is there already. Raises for what is unknown."""
+    for call in calls(trees, *RUN_TIME):
+        try:
+            word = evaluator.node(call.arguments[0], {})
+        except (ExpressionError, IndexError):
+            continue  # it depends on another reference, or is wrong: then evaluating it says so
+        if not isinstance(word, str) or (word.startswith("/") and len(call.arguments) > 1):
+            continue
+        if not names.knows(word):
+            raise errors.no_version(where, word) if word.startswith("/") else errors.unknown_reference(word)
+        yield from names.find(word)
+
+
 class References:
     """`target` is where names are looked for, `lookup` asks; `where` is what refers, for the errors."""
 
@@ -94,7 +109,9 @@ class References:
             return planned.id, version or planned.version
         if not what.startswith("/"):
             raise ExpressionError(
-                "The resource '{}' is not defined in the template. Please see https://aka.ms/arm-syntax-resources for usage details.", what
+                "The template reference '{}' is not valid: could not find template resource or resource copy with this name. "
+                "Please see https://aka.ms/arm-function-reference for usage details.",
+                what,
             )
         if not version:
             raise ExpressionError(

@@ -22,6 +22,7 @@ _KNOWN = {
 }
 _UNSUPPORTED = {"parametersLink", "onErrorDeployment", "extensionConfigs", "externalInputs", "externalInputDefinitions"}
 _MODES = {"incremental": "Incremental", "complete": "Complete"}
+_LEVELS = {"provider": "Provider", "template": "Template", "providernorbac": "ProviderNoRbac"}
 _FORMATS = {"fullresourcepayloads": "FullResourcePayloads", "resourceidonly": "ResourceIdOnly"}
 
 
@@ -37,7 +38,8 @@ class Request:
     parameters: Mapping[str, Any]
     location: str
     tags: Mapping[str, str] | None
-    format: str = "FullResourcePayloads"
+    format: str
+    validation: str
 
 
 def read_request(body: Mapping[str, Any], name: str, target: Target) -> Request:
@@ -55,7 +57,9 @@ def read_request(body: Mapping[str, Any], name: str, target: Target) -> Request:
     parameters = properties.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise invalid_content("Error converting the parameters to an object. Path 'properties.parameters', line 1, position 1.")
-    return Request(properties, mode, template, link, relative, parameters, location, body.get("tags"), _format(properties))
+    return Request(
+        properties, mode, template, link, relative, parameters, location, body.get("tags"), _format(properties), _level(properties)
+    )
 
 
 def _refuse(properties: Mapping[str, Any]) -> None:
@@ -105,6 +109,13 @@ def _format(properties: Mapping[str, Any]) -> str:
     if str(given).lower() not in _FORMATS:
         raise invalid_content(_no_choice(given, "WhatIfResultFormat", "properties.whatIfSettings.resultFormat"))
     return _FORMATS[str(given).lower()]
+
+
+def _level(properties: Mapping[str, Any]) -> str:
+    given = str(properties.get("validationLevel") or "Provider")
+    if given.lower() not in _LEVELS:
+        raise invalid_content(_no_choice(given, "ValidationLevel", "properties.validationLevel"))
+    return _LEVELS[given.lower()]
 
 
 def _no_choice(given: Any, kind: str, path: str) -> str:

@@ -201,6 +201,20 @@ def test_a_deployment_needs_the_right_to_write_each_of_its_resources() -> None:
     assert shown(world)["provisioningState"] == "Succeeded"
 
 
+def test_less_can_be_validated() -> None:
+    world = make_world()
+    allow(world, "Microsoft.Resources/deployments/*")
+
+    def status(level: str, resource: dict[str, Any]) -> int:
+        body = deployment(template([resource]))
+        body["properties"]["validationLevel"] = level
+        return int(as_actor(world, "POST", f"{DEPLOYMENTS}/v/validate", body).status)
+
+    odd = {**identity("a"), "apiVersion": "1999-01-01"}
+    assert [status(level, identity("a")) for level in ("Provider", "ProviderNoRbac", "Template", "Nothing")] == [403, 200, 200, 400]
+    assert [status(level, odd) for level in ("ProviderNoRbac", "Template")] == [400, 200]
+
+
 def test_a_deployment_acts_with_its_caller_s_rights() -> None:
     world = make_world()
     deploy(world, template([registry()]), "before")

@@ -64,7 +64,10 @@ def test_a_resource_outside_of_the_template_needs_a_version() -> None:
     assert deployed(world, with_version)["id"]
     message = refused(make_world(), template([identity("a", tags={"x": f"[reference({key}).clientId]"})]))
     assert f"The template resource 'a' reference to '{RG}/providers/{IDENTITY}/there' requires an API version" in message
-    assert "The resource 'x' is not defined" in refused(make_world(), template([identity("a", tags={"x": "[reference('x').y]"})]))
+    assert "The template reference 'x' is not valid: could not find template resource or resource copy with this name." in refused(
+        make_world(), template([identity("a", tags={"x": "[reference('x').y]"})])
+    )
+    assert "The template reference 'x'" in refused(make_world(), template(outputs={"o": {"type": "string", "value": "[reference('x').y]"}}))
 
 
 def test_list_functions_act_on_the_resource_when_it_is_there() -> None:

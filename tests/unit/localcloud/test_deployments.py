@@ -188,7 +188,7 @@ def test_parameters_are_literal_and_defaults_are_evaluated() -> None:
         ),
         ({"resources": [group_resource(dependsOn=["nobody"])]}, "InvalidTemplate", "The resource 'nobody' is not defined"),
         ({"resources": [group_resource(dependsOn=["g"])]}, "InvalidTemplate", "Circular dependency"),
-        ({"resources": [group_resource(tags="[listKeys('a')]")]}, "InvalidTemplate", "The resource 'a' is not defined"),
+        ({"resources": [group_resource(tags="[listKeys('a')]")]}, "InvalidTemplate", "The template reference 'a' is not valid"),
         ({"extensions": {"k8s": {}}}, "LocalCloudNotSupported", "extensions"),
         ({"colour": 1}, "InvalidTemplate", "'colour'"),
         ({"outputs": {"o": {"type": "number", "value": 1}}}, "InvalidRequestContent", "to type 'Azure.Deployments.Core.Entities"),
