@@ -111,7 +111,11 @@ def _parameter(function: str, binding: Any, annotations: Mapping[str, Any]) -> P
     kind = GENERIC if pytype in (str, bytes) and binding.type in KNOWN else str(binding.type)
     check = takes_output if is_out else takes_input
     if not check(kind, pytype):
-        _refuse(function, f'type of {binding.name} binding in the binding decorator "{binding.type}" does not match its Python annotation')
+        _refuse(
+            function,
+            f'binding type "{binding.name!r}" and dataType "{binding.type}" in the binding decorator do not match '
+            f"the corresponding function parameter's Python type annotation {getattr(pytype, '__name__', pytype)}",
+        )
     return Parameter(kind, pytype)
 
 

@@ -77,7 +77,7 @@ def thread_count(text: str) -> int | None:
     return int(text) if text.isdigit() and int(text) > 0 else None
 
 
-def _engine(name: str, folder: Path) -> Engine:
+def make_engine(name: str, folder: Path) -> Engine:
     """Imported only now: each needs what the other one's environment may not have."""
     if name == "runtime":
         from .runtime_engine import RuntimeEngine
@@ -89,7 +89,7 @@ def _engine(name: str, folder: Path) -> Engine:
 
 
 async def _serve(folder: Path, descriptor: int, engine: str) -> None:
-    await Worker(_engine(engine, folder)).serve(socket.socket(fileno=descriptor))
+    await Worker(make_engine(engine, folder)).serve(socket.socket(fileno=descriptor))
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from localcloud.azurite import Azurite
@@ -50,24 +51,30 @@ class SampleHost:
             self.azurite.connection_string, f"{self.queue}{suffix}", connection_verify=str(self.authority.ca)
         )
 
-    def create_queue(self) -> None:
-        with self.queue_client() as client:
+    def create_queue(self, suffix: str = "") -> None:
+        with self.queue_client(suffix) as client:
             client.create_queue()
 
-    def send(self, body: Mapping[str, Any] | str, *, encoded: bool = True) -> None:
+    def send(self, body: Mapping[str, Any] | str, suffix: str = "", *, encoded: bool = True) -> None:
         text = body if isinstance(body, str) else json.dumps(body)
-        with self.queue_client() as client:
+        with self.queue_client(suffix) as client:
             client.send_message(base64.b64encode(text.encode()).decode() if encoded else text)
 
-    def poison(self) -> list[str]:
-        """The raw messages of the poison queue, if there is one."""
-        with self.queue_client("-poison") as client:
+    def poison(self, suffix: str = "") -> list[str]:
+        """The raw messages of a queue's poison queue, if there is one."""
+        return self.peek(f"{suffix}-poison")
+
+    def peek(self, suffix: str) -> list[str]:
+        """The raw messages of a queue, if there is one."""
+        with self.queue_client(suffix) as client:
             try:
                 return [message.content for message in client.peek_messages(32)]
-            except Exception as error:
-                if getattr(error, "status_code", None) == 404:
-                    return []
-                raise
+            except ResourceNotFoundError:
+                return []
+
+    def outputs(self, suffix: str) -> list[bytes]:
+        """The decoded messages of a queue."""
+        return [base64.b64decode(content) for content in self.peek(suffix)]
 
     def waiting(self) -> int:
         """How many messages the queue holds, hidden ones included."""

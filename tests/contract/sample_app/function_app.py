@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import typing
 from pathlib import Path
 
 import azure.functions as func
@@ -118,3 +119,65 @@ def every_second(timer: func.TimerRequest) -> None:
 @app.timer_trigger(arg_name="timer", schedule="0 0 0 1 1 *", run_on_startup=True)
 def new_year(timer: func.TimerRequest) -> None:
     note(function="new_year", past_due=timer.past_due)
+
+
+OUT = {"queue_name": "%SAMPLE_QUEUE%-{name}", "connection": "AzureWebJobsStorage"}
+
+
+@app.route(route="outputs/text/{name}", methods=["POST"])
+@app.queue_output(arg_name="out", **OUT)
+def out_text(req: func.HttpRequest, out: func.Out[str]) -> func.HttpResponse:
+    out.set(req.get_body().decode())
+    return answer(done=True)
+
+
+@app.route(route="outputs/bytes/{name}", methods=["POST"])
+@app.queue_output(arg_name="out", **OUT)
+def out_bytes(req: func.HttpRequest, out: func.Out[bytes]) -> func.HttpResponse:
+    out.set(req.get_body())
+    return answer(done=True)
+
+
+@app.route(route="outputs/list/{name}", methods=["POST"])
+@app.queue_output(arg_name="out", **OUT)
+def out_list(req: func.HttpRequest, out: func.Out[typing.List[str]]) -> func.HttpResponse:  # noqa: UP006 - what the worker library takes
+    out.set(req.get_body().decode().splitlines())
+    return answer(done=True)
+
+
+@app.route(route="outputs/message/{name}", methods=["POST"])
+@app.queue_output(arg_name="out", **OUT)
+def out_message(req: func.HttpRequest, out: func.Out[func.QueueMessage]) -> func.HttpResponse:
+    out.set(func.QueueMessage(id="7", body=req.get_body()))
+    return answer(done=True)
+
+
+@app.route(route="outputs/raises/{name}", methods=["POST"])
+@app.queue_output(arg_name="out", **OUT)
+def out_raises(req: func.HttpRequest, out: func.Out[str]) -> func.HttpResponse:
+    out.set("never seen")
+    raise RuntimeError("on purpose")
+
+
+@app.queue_trigger(arg_name="msg", queue_name="%SAMPLE_QUEUE%-in", connection="AzureWebJobsStorage")
+@app.queue_output(arg_name="$return", queue_name="%SAMPLE_QUEUE%-returned", connection="AzureWebJobsStorage")
+def hand_on(msg: str) -> str:
+    note(function="hand_on", body=msg)
+    return msg.upper()
+
+
+@app.queue_trigger(arg_name="msg", queue_name="%SAMPLE_QUEUE%-returned", connection="AzureWebJobsStorage")
+def on_returned(msg: func.QueueMessage) -> None:
+    note(function="on_returned", body=msg.get_body().decode())
+
+
+@app.queue_trigger(arg_name="msg", queue_name="%SAMPLE_QUEUE%-valued", connection="AzureWebJobsStorage")
+def returns_a_value(msg: func.QueueMessage):
+    note(function="returns_a_value")
+    return "nobody takes this"
+
+
+@app.route(route="picky", methods=["GET"])
+@app.blob_output(arg_name="out", path="x/y", connection="AzureWebJobsStorage")
+def picky(req: func.HttpRequest, out: func.Out[str]) -> func.HttpResponse:
+    return answer(open=True)
