@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from localcloud.arm.calls import Call, Reply
-from localcloud.arm.containerinstance.streams import stream_route
+from localcloud.arm.containerinstance.streams import stream_routes
 from localcloud.arm.errors import GATEWAY, ArmError, invalid_content
 from localcloud.arm.expressions.jsons import load
 from localcloud.arm.gate import Verify, authenticate
@@ -34,7 +34,7 @@ def create_app(state: ArmState, verify: Callable[[str, str], dict[str, Any]], lo
     `login` is the address of the login endpoint, which clients are told that ask ARM for it.
     """
     # The side door stands first: ARM's own route takes every path.
-    first = [*side_door(state), metadata_route(login, state.settings.tenant), stream_route(state.containers.sessions)]
+    first = [*side_door(state), metadata_route(login, state.settings.tenant), *stream_routes(state.containers.sessions)]
     return Starlette(routes=[*first, Route("/{path:path}", _front(state, verify), methods=METHODS)])
 
 

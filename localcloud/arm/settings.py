@@ -14,6 +14,7 @@ class Latencies:
     pulling: float = 3.0  # Creating -> the image is being pulled
     pull: float = 2.0
     start: float = 8.0  # pulled -> started
+    restart: float = 2.0  # of a group, at a client's wish: Updating -> Succeeded
     back_off: float = 10.0  # before a container is started again, twice as long each time
     back_off_most: float = 300.0
     back_off_forgotten: float = 600.0  # of running: then the next one is as long as the first

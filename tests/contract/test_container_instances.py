@@ -72,8 +72,9 @@ def test_a_group_is_stopped_started_and_restarted(client: ContainerInstanceManag
     assert state(client, name) == "Running"
     client.container_groups.begin_start(GROUP, name).result(timeout=15)
     client.container_groups.begin_restart(GROUP, name).result(timeout=15)
-    assert state(client, name) == "Running"
+    wait_for(lambda: client.container_groups.get(GROUP, name).provisioning_state == "Succeeded", "the group to be restarted")
     wait_for(lambda: log(client, name) == "up\n", "the container to be up again")
+    assert [event.count for event in client.container_groups.get(GROUP, name).containers[0].instance_view.events] == [1, 1, 2, 1]
 
 
 def test_tags_are_changed_and_the_rest_stays(client: ContainerInstanceManagementClient) -> None:
@@ -92,8 +93,8 @@ def test_the_pages_of_a_list_are_followed(client: ContainerInstanceManagementCli
 
 def test_the_region_answers_the_sdk(client: ContainerInstanceManagementClient) -> None:
     usages = {item.name.value: item.limit for item in client.location.list_usage("westeurope")}
-    assert usages == {"ContainerGroups": 100, "StandardCores": 100}
-    assert [item.os_type for item in client.location.list_capabilities("westeurope")] == ["Linux", "Linux"]
+    assert (usages["ContainerGroups"], usages["StandardCores"], usages["DedicatedCores"]) == (100, 100, 0)
+    assert [item.os_type for item in client.location.list_capabilities("westeurope")][2:] == ["Linux", "Linux"]
     assert list(client.location.list_cached_images("westeurope")) == []
     name = run(client, "true")
     assert "mcr.microsoft.com" in client.container_groups.get_outbound_network_dependencies_endpoints(GROUP, name)
@@ -233,6 +234,7 @@ def test_the_output_of_a_container_can_be_followed_until_its_end(arm: LocalArm, 
     name = run(client, "echo before; while [ ! -e go ]; do sleep 0.1; done; echo after; echo -n end")
     wait_for(lambda: log(client, name) == "before\n", "the container to be up")
     session = client.containers.attach(GROUP, name, "main")
+    assert "/logstream/sessionId/" in session.web_socket_uri
     with opened(arm, session.web_socket_uri) as socket:
         socket.send(session.password)
         process = arm.state.containers.groups.by_id[client.container_groups.get(GROUP, name).id.lower()].containers[0].process

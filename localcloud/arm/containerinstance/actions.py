@@ -10,7 +10,8 @@ from localcloud.arm.containerinstance.group import ContainerGroup
 from localcloud.arm.containerinstance.lifecycle import Lifecycle
 from localcloud.arm.containerinstance.operations import Operations
 from localcloud.arm.containerinstance.store import Groups
-from localcloud.arm.containerinstance.updates import check_quota, is_over
+from localcloud.arm.containerinstance.updates import is_over
+from localcloud.arm.containerinstance.usage import check_quota
 from localcloud.arm.routing import Route
 
 if TYPE_CHECKING:

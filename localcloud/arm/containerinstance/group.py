@@ -139,6 +139,11 @@ class ContainerGroup:
         return all(container.ended for container in self.containers)
 
     @property
+    def at_rest(self) -> bool:
+        """It takes no cores: it is stopped, or has ended."""
+        return self.stopped or (self.provisioning_state == "Succeeded" and self.ended)
+
+    @property
     def state(self) -> str:
         """The instance view's state."""
         if self.stopped:
@@ -146,7 +151,7 @@ class ContainerGroup:
         if any(container.ended and not container.succeeded for container in self.init):
             return "Failed"
         # A failed provisioning is still pending to the instance view: nothing has run, and ACI may go on trying.
-        if self.provisioning_state != "Succeeded":
+        if self.provisioning_state not in {"Succeeded", "Updating"}:
             return "Pending"
         if not self.ended:
             return "Running"

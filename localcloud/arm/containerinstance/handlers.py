@@ -19,7 +19,8 @@ from localcloud.arm.containerinstance.reading import as_list, as_object
 from localcloud.arm.containerinstance.request import read_group
 from localcloud.arm.containerinstance.sessions import Sessions
 from localcloud.arm.containerinstance.store import Groups
-from localcloud.arm.containerinstance.updates import changes_nothing, check_label, check_links, check_quota, check_update
+from localcloud.arm.containerinstance.updates import changes_nothing, check_label, check_links, check_update
+from localcloud.arm.containerinstance.usage import check_quota
 from localcloud.arm.containerinstance.views import KIND, show
 from localcloud.arm.errors import bad_request, not_supported, wrong_location
 from localcloud.arm.ids import region

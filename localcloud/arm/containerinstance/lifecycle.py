@@ -6,16 +6,15 @@ Its init containers run one after the other while the group is still Creating. O
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus, add_event
+from localcloud.arm.containerinstance.launching import launch_of, next_delay
 from localcloud.arm.containerinstance.probing import Probing
 from localcloud.arm.containerinstance.pulling import Pulling
 from localcloud.arm.containerinstance.remains import Remains
-from localcloud.arm.ids import go_duration, milliseconds
-from localcloud.containers import Launch
+from localcloud.arm.ids import go_duration, milliseconds, timestamp
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -56,11 +55,12 @@ class Lifecycle:
 
     def stop_group(self, group: ContainerGroup) -> None:
         """At the client's wish: a container that has not ended by itself shows that, and no exit code."""
-        now = milliseconds(self._state.clock.now())
+        now = timestamp(self._state.clock.now())
         for container in group.everything:
             if not container.ended:
+                container.previous = container.current or container.previous
                 container.current = {"state": "Terminated", "finishTime": now, "detailStatus": STOPPED}
-        group.stopped = True
+        group.stopped, group.provisioning_state = True, "Succeeded"
         self.abandon(group)
 
     def start_group(self, group: ContainerGroup) -> None:
@@ -69,9 +69,18 @@ class Lifecycle:
         self._begin_again(group)
 
     def restart_group(self, group: ContainerGroup) -> None:
-        """In place: the volumes stay as they are."""
-        self._end_life(group)
-        self._begin_again(group)
+        """In place, as recorded: no image is pulled, the volumes stay, no restart is counted, and all is shown as before for a moment."""
+        group.provisioning_state = "Updating"
+        self._later(group, self._latencies.restart, self._run_again)
+
+    def _run_again(self, group: ContainerGroup) -> None:
+        group.provisioning_state = "Succeeded"
+        self._started(group)
+        for container in group.containers:
+            if container.running:
+                container.event("Killing", f"Killing container {container.name} (platform initiated).", self._state.clock.now())
+                self._kill(container)
+            self._start(group, container)
 
     def _begin_again(self, group: ContainerGroup) -> None:
         group.stopped, group.provisioning_state, group.error, group.events = False, "Pending", None, []
@@ -189,18 +198,8 @@ class Lifecycle:
                 if container.run is run:
                     self._end(group, container, code, detail)
 
-        launch = Launch(
-            group=group.name,
-            container=container.name,
-            image=container.image,
-            command=tuple(container.command),
-            environment=container.environment,
-            mounts=container.mounts,
-            is_init=container in group.init,
-            **_limits(group, container),
-        )
         try:
-            container.process = self._state.runtime.start(launch, ended)
+            container.process = self._state.runtime.start(launch_of(group, container), ended)
         except (OSError, LookupError, ValueError) as error:
             container.event("Failed", f"Error: failed to start container: {error}", now, "Warning")
             self._end(group, container, 128)
@@ -245,30 +244,19 @@ class Lifecycle:
 
     def _back_off(self, group: ContainerGroup, container: ContainerStatus) -> None:
         now = self._state.clock.now()
-        delay = self._delay(container, now)
+        delay = next_delay(container, now, self._latencies)
         container.previous = container.current
         container.current = {"state": "Waiting", "detailStatus": f"CrashLoopBackOff: Back-off {go_duration(delay)} restarting failed"}
         container.event("BackOff", "Back-off restarting failed container", now, "Warning")
 
+        waiting = container.current
+
         def again(group: ContainerGroup) -> None:
-            container.restarts += 1
-            if container is group.containers[0]:
-                self._started(group)
-            self._start(group, container)
+            # Unless it was started meanwhile, with the whole group.
+            if container.current is waiting:
+                container.restarts += 1
+                if container is group.containers[0]:
+                    self._started(group)
+                self._start(group, container)
 
         self._later(group, delay, again)
-
-    def _delay(self, container: ContainerStatus, now: datetime) -> float:
-        """Twice the last one, up to five minutes; as at first after ten minutes of running."""
-        latencies = self._latencies
-        if container.since and (now - container.since).total_seconds() >= latencies.back_off_forgotten:
-            container.failures = 0
-        delay = min(latencies.back_off * 2.0**container.failures, latencies.back_off_most)
-        container.failures += 1
-        return delay
-
-
-def _limits(group: ContainerGroup, container: ContainerStatus) -> dict[str, float]:
-    """A container may use what it requests, or its limits where they are more; an init container all that the group has."""
-    own = [{**container.requests, **(container.limits or {})}] if container.requests else [each.requests for each in group.containers]
-    return {name: sum(each.get(key) or 0.0 for each in own) for name, key in (("memory", "memoryInGB"), ("cpu", "cpu"))}

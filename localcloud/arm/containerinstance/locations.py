@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.containerinstance.identity import show_identity
 from localcloud.arm.containerinstance.operations import Operations
 from localcloud.arm.containerinstance.request import BOUNDS
-from localcloud.arm.containerinstance.store import Groups, cores
+from localcloud.arm.containerinstance.store import Groups
+from localcloud.arm.containerinstance.usage import usage
 from localcloud.arm.containerinstance.views import show
 from localcloud.arm.errors import ArmError
 from localcloud.arm.routing import Route
@@ -52,23 +52,37 @@ class Locations:
         return Reply(body=show(group, show_identity(self._state, group.identity, group.id), call.version))
 
     def usages(self, _call: Call, location: str) -> Reply:
-        quotas = self._state.settings.quotas
-        here = self._groups.there(location)
-        rows = [
-            ("ContainerGroups", "Container Groups", len(here), quotas.container_groups),
-            ("StandardCores", "Standard Cores", math.ceil(cores(here)), quotas.cores),
-        ]
+        """The lines that Azure has, in its order and spelling."""
+        found = usage(self._groups, location, self._state.settings.quotas)
+        base = f"/subscriptions/{self._state.settings.subscription}/providers/Microsoft.ContainerInstance/locations/{location}/usages"
         value = [
-            {"unit": "Count", "currentValue": current, "limit": limit, "name": {"value": name, "localizedValue": words}}
-            for name, words, current, limit in rows
+            {
+                "id": f"{base}/{line.word}",
+                "unit": "Count",
+                "currentValue": line.current,
+                "limit": line.limit,
+                "name": {"value": line.name, "localizedValue": line.words},
+            }
+            for line in found
         ]
         return Reply(body={"value": value})
 
     def capabilities(self, _call: Call, location: str) -> Reply:
-        """Linux without GPUs: that is what can be had here."""
-        most = {"maxMemoryInGB": BOUNDS["MemoryInGB"][1], "maxCpu": BOUNDS["Cpu"][1], "maxGpuCount": 0.0}
-        shared: dict[str, Any] = {"resourceType": "containerGroups", "osType": "Linux", "location": location, "gpu": "None"}
-        return Reply(body={"value": [{**shared, "ipAddressType": kind, "capabilities": most} for kind in ("Public", "Private")]})
+        """Linux without GPUs: that is what can be had here. Azure writes the region in capitals where it names a system."""
+        most = {"maxMemoryInGB": BOUNDS["MemoryInGB"][1], "maxCpu": BOUNDS["Cpu"][1], "maxGpuCount": 0}
+        value = [
+            {
+                "resourceType": "containerGroups",
+                "osType": system,
+                "location": place,
+                "ipAddressType": kind,
+                "gpu": "None",
+                "capabilities": most,
+            }
+            for system, place in (("NotSpecified", location), ("Linux", location.upper()))
+            for kind in ("Public", "Private")
+        ]
+        return Reply(body={"value": value})
 
     def cached_images(self, _call: Call, location: str) -> Reply:  # noqa: ARG002 - of no region
         """Azure keeps some of Microsoft's own at hand; nothing is kept here."""

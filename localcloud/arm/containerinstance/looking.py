@@ -11,7 +11,7 @@ from localcloud.arm.containerinstance.logs import readable_log
 from localcloud.arm.containerinstance.reading import as_object, need
 from localcloud.arm.containerinstance.sessions import Following, Opening, Sessions
 from localcloud.arm.containerinstance.store import Groups
-from localcloud.arm.containerinstance.streams import PATH
+from localcloud.arm.containerinstance.streams import PATHS
 from localcloud.arm.errors import bad_request, invalid_content, not_supported
 from localcloud.arm.routing import Route
 from localcloud.containers import Container
@@ -56,15 +56,15 @@ class Looking:
         rows, cols = (_size(size, key, usual) for key, usual in (("rows", ROWS), ("cols", COLS)))
         if not self._state.runtime.executes:
             raise not_supported("A command in a running container, by what runs the containers here,")
-        return self._session(call, f"&rows={rows}&cols={cols}", lambda: _running(status).execute((command,), rows, cols))
+        return self._session(call, "exec", f"&rows={rows}&cols={cols}", lambda: _running(status).execute((command,), rows, cols))
 
     def attach(self, call: Call, group: str, name: str, container: str) -> Reply:
         status = self._begun(group, name, container)
-        return self._session(call, "", lambda: _follow(status))
+        return self._session(call, "attach", "", lambda: _follow(status))
 
-    def _session(self, call: Call, query: str, opening: Opening) -> Reply:
+    def _session(self, call: Call, way: str, query: str, opening: Opening) -> Reply:
         key, password = self._sessions.add(opening)
-        uri = f"{call.base.replace('http', 'ws', 1)}{PATH}{key}?api-version=1.0{query}"
+        uri = f"{call.base.replace('http', 'ws', 1)}{PATHS[way]}{key}?api-version=1.0{query}"
         return Reply(body={"webSocketUri": uri, "password": password})
 
     def _begun(self, group: str, name: str, container: str) -> ContainerStatus:

@@ -73,8 +73,3 @@ class Groups:
             }
             for name, starts in self.starts.items()
         }
-
-
-def cores(groups: list[ContainerGroup]) -> float:
-    """What they take of the quota: nothing when they have ended or are stopped."""
-    return sum(group.cores for group in groups if not (group.stopped or (group.provisioning_state == "Succeeded" and group.ended)))

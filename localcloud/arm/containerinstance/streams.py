@@ -16,12 +16,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from localcloud.arm.containerinstance.sessions import Session, Sessions
 from localcloud.containers import Terminal
 
-PATH = "/execstream/sessionId/"
+PATHS = {"exec": "/execstream/sessionId/", "attach": "/logstream/sessionId/"}
 AHEAD = 16  # pieces of output that may wait for the client
 _REFUSED, _FAILED = 1008, 1011  # <RFC 6455>
 
 
-def stream_route(sessions: Sessions) -> WebSocketRoute:
+def stream_routes(sessions: Sessions) -> list[WebSocketRoute]:
     async def stream(socket: WebSocket) -> None:
         session = sessions.take(socket.path_params["session"])
         if session is None:
@@ -31,7 +31,7 @@ def stream_route(sessions: Sessions) -> WebSocketRoute:
         with suppress(WebSocketDisconnect):
             await _serve(socket, session)
 
-    return WebSocketRoute(f"{PATH}{{session}}", stream)
+    return [WebSocketRoute(f"{path}{{session}}", stream) for path in PATHS.values()]
 
 
 async def _serve(socket: WebSocket, session: Session) -> None:

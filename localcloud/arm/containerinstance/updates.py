@@ -1,4 +1,4 @@
-"""What a PUT may do to a container group that is there, and what a region has room for."""
+"""What a PUT may do to a container group that is there."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from localcloud.arm.calls import Call
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.group import ContainerGroup
 from localcloud.arm.containerinstance.identity import user_assigned
-from localcloud.arm.containerinstance.store import Groups, cores
+from localcloud.arm.containerinstance.store import Groups
 from localcloud.arm.errors import resource_not_found
-from localcloud.arm.settings import Quotas
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -59,12 +58,3 @@ def check_label(groups: Groups, wanted: ContainerGroup, known: ContainerGroup | 
     others = [found.address.fqdn for found in groups.by_id.values() if found is not known and found.address]
     if wanted.address and fqdn and fqdn in others:
         raise errors.label_taken(wanted.address.label, wanted.name)
-
-
-def check_quota(groups: Groups, quotas: Quotas, wanted: ContainerGroup, known: ContainerGroup | None) -> None:
-    """Of the region. Raises 400."""
-    others = [found for found in groups.there(wanted.location) if found is not known]
-    if len(others) + 1 > quotas.container_groups:
-        raise errors.quota_reached("ContainerGroups", wanted.location, quotas.container_groups, len(others), 1)
-    if cores(others) + wanted.cores > quotas.cores:
-        raise errors.quota_reached("StandardCores", wanted.location, quotas.cores, cores(others), wanted.cores)

@@ -147,7 +147,7 @@ def test_the_quota_of_groups_and_cores_is_kept() -> None:
     world.put_group("b")
     assert "quota 'ContainerGroups' exceeded" in world.put_group("c").body["error"]["message"]
     usages = world.call("GET", f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/westeurope/usages")
-    assert [(item["name"]["value"], item["currentValue"], item["limit"]) for item in usages.body["value"]] == [
+    assert [(item["name"]["value"], item["currentValue"], item["limit"]) for item in usages.body["value"][:2]] == [
         ("ContainerGroups", 2, 2),
         ("StandardCores", 2, 3),
     ]
@@ -193,7 +193,7 @@ def test_cores_that_are_not_whole_are_rounded_up_in_the_usages() -> None:
     world = make_world()
     world.put_group("a", cpu=1.5)
     usages = world.call("GET", f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/westeurope/usages")
-    assert [item["currentValue"] for item in usages.body["value"]] == [1, 2]
+    assert [item["currentValue"] for item in usages.body["value"][:2]] == [1, 2]
 
 
 def test_a_region_without_container_groups_is_refused() -> None:

@@ -37,9 +37,11 @@ class TestStop:
         assert world.view()["instanceView"]["state"] == "Stopped"
         assert world.container()["currentState"] == {
             "state": "Terminated",
-            "finishTime": "2026-01-01T00:00:15.000Z",
+            "finishTime": "2026-01-01T00:00:15.0000000Z",
             "detailStatus": "Container stopped per client request",
         }
+        assert world.container()["previousState"] == {"state": "Running", "startTime": "2026-01-01T00:00:15.000Z", "detailStatus": ""}
+        assert world.view()["provisioningState"] == "Succeeded"
         assert world.runtime.started[0].stopped
         assert world.runtime.forgotten == ["g"]
         assert do(world, "stop").status == 204
@@ -108,14 +110,37 @@ class TestStart:
 
 class TestRestart:
     def test_all_containers_are_started_again_in_place(self) -> None:
+        """As recorded: for a moment all is as before, then it has been started twice, which is no restart of its own."""
         world = running()
         reply = do(world, "restart")
-        assert (reply.status, operation(world, reply)) == (204, "Pending")
+        assert (reply.status, operation(world, reply)) == (204, "Updating")
+        assert (world.view()["instanceView"]["state"], world.container()["currentState"]["state"]) == ("Running", "Running")
+        assert not world.runtime.started[0].stopped
+        world.clock.advance(2)
+        assert (operation(world, reply), len(world.runtime.started)) == ("Succeeded", 2)
         assert world.runtime.started[0].stopped
         assert world.runtime.forgotten == []
-        world.clock.advance(15)
-        assert (operation(world, reply), len(world.runtime.started)) == ("Succeeded", 2)
-        assert world.view()["instanceView"]["state"] == "Running"
+        events = {event["name"]: event["count"] for event in world.container()["events"]}
+        assert events == {"Pulling": 1, "Pulled": 1, "Started": 2, "Killing": 1}
+        assert (world.container()["restartCount"], world.container()["currentState"]["startTime"]) == (0, "2026-01-01T00:00:17.000Z")
+
+    def test_it_may_be_asked_for_again_at_once(self) -> None:
+        world = running()
+        assert [do(world, "restart").status, do(world, "restart").status] == [204, 204]
+
+    def test_what_waits_for_its_next_start_is_started_once(self) -> None:
+        world = running(policy="Always")
+        world.runtime.started[0].ended(1)
+        do(world, "restart")
+        world.clock.advance(100)
+        assert (len(world.runtime.started), world.container()["restartCount"]) == (2, 0)
+
+    def test_a_stop_comes_before_a_restart_that_is_under_way(self) -> None:
+        world = running()
+        do(world, "restart")
+        do(world, "stop")
+        world.clock.advance(100)
+        assert (len(world.runtime.started), world.view()["instanceView"]["state"]) == (1, "Stopped")
 
     def test_a_group_that_is_stopped_or_has_ended_must_be_started(self) -> None:
         world = running()
@@ -241,15 +266,52 @@ class TestRegion:
         assert world.call("GET", f"{LOCATION}/operationResults/x").body["error"]["code"] == "OperationNotFound"
 
     def test_capabilities_are_linux_without_gpus(self) -> None:
-        first, _ = make_world().call("GET", f"{LOCATION}/capabilities").body["value"]
-        assert first == {
+        *_, public, private = make_world().call("GET", f"{LOCATION}/capabilities").body["value"]
+        assert public == {
             "resourceType": "containerGroups",
             "osType": "Linux",
-            "location": "westeurope",
+            "location": "WESTEUROPE",
             "gpu": "None",
             "ipAddressType": "Public",
-            "capabilities": {"maxMemoryInGB": 240.0, "maxCpu": 31.0, "maxGpuCount": 0.0},
+            "capabilities": {"maxMemoryInGB": 240.0, "maxCpu": 31.0, "maxGpuCount": 0},
         }
+        assert private["ipAddressType"] == "Private"
+
+    def test_usages_have_the_lines_that_azure_has(self) -> None:
+        world = make_world(quotas=Quotas(container_groups=9, cores=8))
+        world.put_group("regular", cpu=1.5)
+        world.put_group("spot", priority="Spot", cpu=2.0)
+        world.put_group("confidential", sku="Confidential")
+        lines = world.call("GET", f"{LOCATION}/usages").body["value"]
+        assert {line["name"]["value"]: (line["currentValue"], line["limit"]) for line in lines} == {
+            "ContainerGroups": (2, 9),
+            "StandardCores": (2, 8),
+            "StandardSpotCores": (2, 8),
+            "StandardK80Cores": (0, 0),
+            "StandardP100Cores": (0, 0),
+            "StandardV100Cores": (0, 0),
+            "DedicatedContainerGroups": (0, 0),
+            "DedicatedCores": (0, 0),
+            "ConfidentialContainerGroups": (1, 9),
+            "ConfidentialCores": (1, 8),
+        }
+        assert lines[2] == {
+            "id": f"{LOCATION}/usages/standardSpotCores",
+            "unit": "Count",
+            "currentValue": 2,
+            "limit": 8,
+            "name": {"value": "StandardSpotCores", "localizedValue": "Standard Spot Cores"},
+        }
+
+    def test_spot_and_confidential_groups_have_quotas_of_their_own(self) -> None:
+        world = make_world(quotas=Quotas(container_groups=1, cores=1))
+        assert world.put_group("a").status == 201
+        assert "'ContainerGroups'" in world.put_group("b", priority="Spot").body["error"]["message"]
+        assert world.put_group("c", sku="Confidential").status == 201
+        assert "'ConfidentialContainerGroups'" in world.put_group("d", sku="Confidential").body["error"]["message"]
+        world = make_world(quotas=Quotas(cores=1))
+        assert [world.put_group("a").status, world.put_group("b", priority="Spot").status] == [201, 201]
+        assert "'StandardSpotCores'" in world.put_group("c", priority="Spot").body["error"]["message"]
 
     def test_no_image_is_cached_and_the_platform_s_hosts_are_named(self) -> None:
         world = running()
