@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call
@@ -84,7 +85,10 @@ class Preparation:
         around: Surroundings,
         evaluation: Evaluation | None = None,
     ) -> Prepared:
-        scope = Scope(template.source, request.parameters, around, evaluation=evaluation)
+        actor = str(around.deployer.get("objectId", ""))
+        # A parameter may be a vault's secret, as far as the deployer may have it.
+        read = partial(self._state.key_vaults.secret, actor)
+        scope = Scope(template.source, request.parameters, around, secrets=read, evaluation=evaluation)
         plan = make_plan(template, scope, target)
         return Prepared(name, target, request, template, plan, scope.evaluator.evaluation)
 
