@@ -126,6 +126,7 @@ class ArmState:
         if call.actor:
             self.providers.check_call(call)
         check_names(call)
+        self.groups.check_open(call)
         route, parameters = self.router.find(call)
         parameters.pop("subscription", None)
         # What a deployment does counts for the provider, not for the subscription of its caller.

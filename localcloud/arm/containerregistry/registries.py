@@ -4,94 +4,136 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
-from localcloud.arm.errors import bad_request, resource_not_found
-from localcloud.arm.ids import resource_id, timestamp
+from localcloud.arm.errors import ArmError, bad_request
 from localcloud.arm.routing import GROUP, Route
+from localcloud.arm.tracked import Draft, Resource, Rules, Tracked
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
 
 KIND = "Microsoft.ContainerRegistry/registries"
-_NAME = re.compile(r"[a-zA-Z0-9]{5,50}")
+_NAMES = r"[a-zA-Z0-9]{5,50}"
 _PASSWORDS = ("password", "password2")
+_GIB = 1024**3
+_SIZES = {"Basic": 10 * _GIB, "Standard": 100 * _GIB, "Premium": 500 * _GIB}
+_WEBHOOKS = {"Basic": 2, "Standard": 10, "Premium": 500}
+_POLICIES = {
+    "quarantinePolicy": {"status": "disabled"},
+    "trustPolicy": {"type": "Notary", "status": "disabled"},
+    "retentionPolicy": {"days": 7, "status": "disabled"},
+    "exportPolicy": {"status": "enabled"},
+    "azureADAuthenticationAsArmPolicy": {"status": "enabled"},
+}
 
 
 class ContainerRegistry:
     def __init__(self, state: ArmState) -> None:
         self._state = state
-        self._registries: dict[str, dict[str, Any]] = {}
-        self._passwords: dict[str, list[str]] = {}
+        self._tracked = Tracked(state, KIND, self._fill, Rules(names=_NAMES, refuse=_invalid_name))
+        self._passwords: dict[str, dict[str, str]] = {}
 
     def routes(self) -> list[Route]:
-        one = f"{GROUP}/providers/{KIND}/{{name}}"
+        one = f"{GROUP}/providers/{KIND}/{{name0}}"
+        names = "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry/checkNameAvailability"
         return [
             Route("PUT", one, self.put),
-            Route("GET", one, self.get),
-            Route("GET", f"{GROUP}/providers/{KIND}", self.list),
             Route("POST", f"{one}/listCredentials", self.list_credentials),
+            Route("POST", f"{one}/regenerateCredential", self.regenerate),
+            Route("GET", f"{one}/listUsages", self.usages),
+            Route("POST", names, self.check_name, action="Microsoft.ContainerRegistry/checkNameAvailability/read"),
+            *self._tracked.routes(),
         ]
 
-    def at(self, server: str) -> dict[str, Any] | None:
+    def at(self, server: str) -> Resource | None:
         """The registry with that login server."""
-        return next((one for one in self._registries.values() if one["properties"]["loginServer"] == server.lower()), None)
+        return next((one for one in self._state.shelf.of(KIND, "") if one["properties"]["loginServer"] == server.lower()), None)
 
-    def is_admin(self, registry: dict[str, Any], username: str, password: str) -> bool:
+    def is_admin(self, registry: Resource, username: str, password: str) -> bool:
         """Whether it is the registry's admin account, and that is on."""
-        known = self._passwords[registry["id"].lower()]
+        known = self._passwords[registry["id"].lower()].values()
         return bool(registry["properties"]["adminUserEnabled"]) and username == registry["name"] and password in known
 
-    def put(self, call: Call, group: str, name: str) -> Reply:
-        body = call.object()
-        if not body.get("location"):
-            raise bad_request("LocationRequired", "The location property is required for this definition.")
-        if not _NAME.fullmatch(name):
-            raise bad_request("InvalidRegistryName", f"The registry name '{name}' is invalid: it has 5 to 50 letters and digits.")
-        key = self._id(group, name)
-        known = self._registries.get(key.lower())
-        self._passwords.setdefault(key.lower(), [secrets.token_urlsafe(24) for _ in _PASSWORDS])
-        created = known["properties"]["creationDate"] if known else timestamp(self._state.clock.now())
-        self._registries[key.lower()] = {
-            "type": KIND,
-            "id": key,
-            "name": name,
-            "location": body["location"],
-            "tags": body.get("tags") or {},
-            "sku": body.get("sku") or {"name": "Basic", "tier": "Basic"},
-            "properties": {
-                "loginServer": f"{name.lower()}.azurecr.io",
-                "creationDate": created,
-                "provisioningState": "Succeeded",
-                "adminUserEnabled": bool((body.get("properties") or {}).get("adminUserEnabled")),
-            },
-        }
-        return Reply(status=200 if known else 201, body=self._registries[key.lower()])
+    def put(self, call: Call, group: str, name0: str) -> Reply:
+        found = self.at(_server(name0))
+        if found is not None and found["id"].split("/")[4].lower() != group.lower():
+            raise ArmError(
+                409, "AlreadyInUse", f"The registry DNS name {_server(name0)} is already in use. Registry names are unique in all of Azure."
+            )
+        return self._tracked.put(call, group=group, name0=name0)
 
-    def get(self, _call: Call, group: str, name: str) -> Reply:
-        return Reply(body=self._need(group, name))
+    def list_credentials(self, _call: Call, group: str, name0: str) -> Reply:
+        found = self._with_admin(group, name0)
+        values = self._passwords[found["id"].lower()]
+        return Reply(body={"username": found["name"], "passwords": [{"name": kind, "value": value} for kind, value in values.items()]})
 
-    def list(self, _call: Call, group: str) -> Reply:
-        scope = str(self._state.groups.need(group)["id"]).lower()
-        return Reply(body={"value": [one for key, one in self._registries.items() if key.startswith(f"{scope}/")]})
+    def regenerate(self, call: Call, group: str, name0: str) -> Reply:
+        """A new password in the place of one of the two."""
+        found = self._with_admin(group, name0)
+        wanted = str(call.object().get("name"))
+        if wanted not in _PASSWORDS:
+            # The local cloud's own words: Azure's are not known.
+            raise bad_request("InvalidPasswordName", f"The password name '{wanted}' is none of {', '.join(_PASSWORDS)}.")
+        self._passwords[found["id"].lower()][wanted] = secrets.token_urlsafe(24)
+        return self.list_credentials(call, group, name0)
 
-    def list_credentials(self, _call: Call, group: str, name: str) -> Reply:
-        found = self._need(group, name)
+    def usages(self, _call: Call, group: str, name0: str) -> Reply:
+        """The limits of its sku. What images take is not counted here."""
+        tier = self._tracked.need(group, {"name0": name0})["sku"]["tier"]
+        rows = (("Size", _SIZES, "Bytes"), ("Webhooks", _WEBHOOKS, "Count"))
+        value = [{"name": name, "limit": limits.get(tier, 0), "currentValue": 0, "unit": unit} for name, limits, unit in rows]
+        return Reply(body={"value": value})
+
+    def check_name(self, call: Call) -> Reply:
+        name = str(call.object().get("name"))
+        if not re.fullmatch(_NAMES, name):
+            return Reply(body={"nameAvailable": False, "reason": "Invalid", "message": _invalid_name(name).message})
+        if self.at(_server(name)):
+            return Reply(body={"nameAvailable": False, "reason": "AlreadyExists", "message": f"The registry {name} is already in use."})
+        return Reply(body={"nameAvailable": True})
+
+    def _with_admin(self, group: str, name0: str) -> Resource:
+        found = self._tracked.need(group, {"name0": name0})
         if not found["properties"]["adminUserEnabled"]:
             raise bad_request(
                 "UnAuthorizedForCredentialOperations",
                 f"Cannot perform credential operations for {found['id']} as admin user is disabled. Kindly enable admin user as per docs: "
                 "https://docs.microsoft.com/en-us/azure/container-registry/container-registry-authentication#admin-account",
             )
-        values = zip(_PASSWORDS, self._passwords[found["id"].lower()], strict=True)
-        return Reply(body={"username": found["name"], "passwords": [{"name": kind, "value": value} for kind, value in values]})
+        return found
 
-    def _id(self, group: str, name: str) -> str:
-        return resource_id(self._state.groups.need(group)["id"], KIND, name)
+    def _fill(self, draft: Draft) -> Mapping[str, Any]:
+        given = draft.properties
+        if draft.known is None:
+            self._passwords[draft.id.lower()] = {kind: secrets.token_urlsafe(24) for kind in _PASSWORDS}
+        sku = str((draft.body.get("sku") or {}).get("name") or "Basic")
+        return {
+            "sku": {"name": sku, "tier": sku},
+            **draft.identity(),
+            "properties": {
+                "loginServer": _server(draft.name),
+                "creationDate": draft.kept("creationDate", draft.now),
+                "provisioningState": "Succeeded",
+                "adminUserEnabled": bool(given.get("adminUserEnabled")),
+                "policies": {**_POLICIES, **(given.get("policies") or {})},
+                "encryption": {"status": "disabled"},
+                "dataEndpointEnabled": bool(given.get("dataEndpointEnabled")),
+                "dataEndpointHostNames": [],
+                "privateEndpointConnections": [],
+                "publicNetworkAccess": given.get("publicNetworkAccess") or "Enabled",
+                "networkRuleBypassOptions": given.get("networkRuleBypassOptions") or "AzureServices",
+                "zoneRedundancy": given.get("zoneRedundancy") or "Disabled",
+                "anonymousPullEnabled": bool(given.get("anonymousPullEnabled")),
+            },
+        }
 
-    def _need(self, group: str, name: str) -> dict[str, Any]:
-        key = self._id(group, name)
-        if key.lower() not in self._registries:
-            raise resource_not_found(KIND, name, group)
-        return self._registries[key.lower()]
+
+def _server(name: str) -> str:
+    return f"{name.lower()}.azurecr.io"
+
+
+def _invalid_name(name: str) -> ArmError:
+    return bad_request("InvalidRegistryName", f"The registry name '{name}' is invalid: it has 5 to 50 letters and digits.")

@@ -38,8 +38,17 @@ _READ_ONLY = {
     "createdBy",
     "updatedBy",
 }
-_OF_TYPE = {"microsoft.managedidentity/userassignedidentities": {"tenantId"}}
-_DEFAULTS = {"sku": "Standard", "tier": "Standard"}
+_OF_TYPE = {
+    "microsoft.managedidentity/userassignedidentities": {"tenantId"},
+    "microsoft.containerregistry/registries": {"policies", "encryption", "tier"},
+}
+_DEFAULTS = {
+    "sku": "Standard",
+    "tier": "Standard",
+    "publicNetworkAccess": "Enabled",
+    "networkRuleBypassOptions": "AzureServices",
+    "zoneRedundancy": "Disabled",
+}
 
 
 def normal(body: Mapping[str, Any], version: str) -> dict[str, Any]:

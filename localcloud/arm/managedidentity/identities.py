@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from localcloud.arm.calls import Call, Reply
-from localcloud.arm.errors import bad_request, resource_not_found
-from localcloud.arm.ids import resource_id, stable_guid
-from localcloud.arm.routing import GROUP, Route
+from localcloud.arm.ids import stable_guid
+from localcloud.arm.routing import Route
+from localcloud.arm.tracked import Draft, Resource, Rules, Tracked
 from localcloud.tokens import Identity
 
 if TYPE_CHECKING:
@@ -19,48 +19,29 @@ KIND = "Microsoft.ManagedIdentity/userAssignedIdentities"
 class ManagedIdentity:
     def __init__(self, state: ArmState) -> None:
         self._state = state
-        self._identities: dict[str, dict[str, Any]] = {}
+        # Azure wants three characters at least.
+        self._tracked = Tracked(state, KIND, _fill, Rules(names=r"[A-Za-z0-9][\w-]{0,127}"))
 
     def routes(self) -> list[Route]:
-        one = f"{GROUP}/providers/{KIND}/{{name}}"
-        return [Route("PUT", one, self.put), Route("GET", one, self.get)]
+        return self._tracked.routes()
 
     def find(self, identity_id: str) -> Identity | None:
-        found = self._identities.get(identity_id.lower())
-        if found is None:
-            return None
-        properties = found["properties"]
-        return Identity(found["name"], found["id"], properties["clientId"], properties["principalId"])
+        found = self._state.shelf.find(identity_id)
+        return _identity(found) if found and found["type"] == KIND else None
 
     def principals(self) -> list[str]:
         """The object ids of them all."""
-        return [str(one["properties"]["principalId"]) for one in self._identities.values()]
+        return [identity.principal_id for identity in self.all()]
 
     def all(self) -> list[Identity]:
-        return [identity for one in self._identities if (identity := self.find(one))]
+        return [_identity(one) for one in self._state.shelf.of(KIND, "")]
 
-    def put(self, call: Call, group: str, name: str) -> Reply:
-        body = call.object()
-        if not body.get("location"):
-            raise bad_request("LocationRequired", "The location property is required for this definition.")
-        key = resource_id(self._state.groups.need(group)["id"], KIND, name)
-        known = self._identities.get(key.lower())
-        self._identities[key.lower()] = {
-            "location": body["location"],
-            "tags": body.get("tags") or {},
-            "id": key,
-            "name": name,
-            "type": KIND,
-            "properties": {
-                "tenantId": self._state.settings.tenant,
-                "principalId": stable_guid(f"principal:{key}"),
-                "clientId": stable_guid(f"client:{key}"),
-            },
-        }
-        return Reply(status=200 if known else 201, body=self._identities[key.lower()])
 
-    def get(self, _call: Call, group: str, name: str) -> Reply:
-        key = resource_id(self._state.groups.need(group)["id"], KIND, name)
-        if key.lower() not in self._identities:
-            raise resource_not_found(KIND, name, group)
-        return Reply(body=self._identities[key.lower()])
+def _identity(found: Resource) -> Identity:
+    properties = found["properties"]
+    return Identity(found["name"], found["id"], properties["clientId"], properties["principalId"])
+
+
+def _fill(draft: Draft) -> Mapping[str, Any]:
+    ids = {"principalId": stable_guid(f"principal:{draft.id}"), "clientId": stable_guid(f"client:{draft.id}")}
+    return {"properties": {"tenantId": draft.state.settings.tenant, **ids}}

@@ -152,7 +152,7 @@ def test_a_parameters_secret_needs_an_open_vault_and_a_role(world: World) -> Non
     world.state.vaults.set("contoso", "sas", "new")
     read = world.state.key_vaults.secret
 
-    with pytest.raises(ArmError, match="MICROSOFT[.]KEYVAULT/VAULTS/DEPLOY/ACTION") as refused:
+    with pytest.raises(ArmError, match=r"MICROSOFT[.]KEYVAULT/VAULTS/DEPLOY/ACTION") as refused:
         read(APP, VAULT, "sas", None)
     assert (refused.value.status, refused.value.code) == (403, "KeyVaultParameterReferenceAuthorizationFailed")
     assign(world, "Contributor", RG)

@@ -84,3 +84,49 @@ def test_credentials_of_a_registry_elsewhere_are_taken_as_they_are() -> None:
     put_registry(world)
 
     assert group_state(world, "other.azurecr.io/tool:1", "x", "y") == "Succeeded"
+
+
+def test_one_password_is_made_anew_and_the_other_stays() -> None:
+    world = make_world()
+    put_registry(world)
+    before = credentials(world)["passwords"]
+    after = world.call("POST", f"{REGISTRIES}/Contoso/regenerateCredential", {"name": "password2"}).body["passwords"]
+
+    assert (after[0], after[1]["value"] == before[1]["value"]) == (before[0], False)
+    wrong = world.call("POST", f"{REGISTRIES}/Contoso/regenerateCredential", {"name": "password3"})
+    assert wrong.body["error"]["code"] == "InvalidPasswordName"
+
+
+def test_a_registry_is_changed_and_deleted_and_a_new_one_has_new_passwords() -> None:
+    world = make_world()
+    put_registry(world)
+    before = credentials(world)
+    world.call("PATCH", f"{REGISTRIES}/Contoso", {"properties": {"adminUserEnabled": False}})
+    assert credentials(world)["error"]["code"] == "UnAuthorizedForCredentialOperations"
+    assert world.call("DELETE", f"{REGISTRIES}/Contoso").status == 200
+    assert world.state.registries.at("contoso.azurecr.io") is None
+
+    put_registry(world)
+    assert credentials(world)["passwords"][0]["value"] != before["passwords"][0]["value"]
+
+
+def test_a_registrys_name_is_there_once_in_the_world() -> None:
+    world = make_world()
+    subscription = f"/subscriptions/{SUBSCRIPTION}"
+    check = f"{subscription}/providers/Microsoft.ContainerRegistry/checkNameAvailability"
+    assert world.call("POST", check, {"name": "contoso"}).body == {"nameAvailable": True}
+    put_registry(world)
+    world.call("PUT", f"{subscription}/resourceGroups/other", {"location": "westeurope"})
+
+    assert world.call("POST", check, {"name": "contoso"}).body["reason"] == "AlreadyExists"
+    assert world.call("POST", check, {"name": "a-b"}).body["reason"] == "Invalid"
+    taken = world.call("PUT", f"{REGISTRIES}/contoso".replace("/rg/", "/other/"), {"location": "westeurope"})
+    assert (taken.status, taken.body["error"]["code"]) == (409, "AlreadyInUse")
+
+
+def test_usages_are_the_limits_of_the_sku() -> None:
+    world = make_world()
+    world.call("PUT", f"{REGISTRIES}/Contoso", {"location": "westeurope", "sku": {"name": "Standard"}})
+
+    usages = {one["name"]: one["limit"] for one in world.call("GET", f"{REGISTRIES}/Contoso/listUsages").body["value"]}
+    assert usages == {"Size": 100 * 1024**3, "Webhooks": 10}
