@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ def _front(state: ArmState, verify: Verify) -> Callable[[Request], Awaitable[Res
             call = await _call(request, actor, correlation)
         except ArmError as error:
             reply = Reply(status=error.status, body=error.body(), headers=error.headers)
-            refused = Call(method=request.method, path=request.url.path, query=dict(request.query_params))
+            refused = Call(method=request.method, path=_path(request), query=dict(request.query_params))
             state.journal.write(refused, error.status, state.clock.now())
         else:
             reply, delay = state.answer(call)
@@ -70,13 +71,18 @@ async def _call(request: Request, actor: str, correlation: str) -> Call:
         raise invalid_content(str(error)) from None
     return Call(
         method=request.method,
-        path=request.url.path,
+        path=_path(request),
         query=_query(request),
         body=body,
         base=f"{request.url.scheme}://{request.url.netloc}",
         actor=actor,
         correlation=correlation,
     )
+
+
+def _path(request: Request) -> str:
+    """Without empty words: `az container export` asks for `Microsoft.ContainerInstance//containerGroups/x`, and ARM answers."""
+    return re.sub("/{2,}", "/", request.url.path)
 
 
 async def _read(request: Request) -> bytes:

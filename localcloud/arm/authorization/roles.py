@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,8 @@ class Role:
     )
 
     def show(self, scope: str) -> dict[str, Any]:
-        """As ARM shows it to one who asks at this scope."""
+        """As ARM shows it to one who asks at this scope: as the subscription's, also to one who asks at a group in it."""
+        subscription = re.match("/subscriptions/[^/]+", scope)
         return {
             "properties": {
                 "roleName": self.name,
@@ -35,7 +37,7 @@ class Role:
                 "permissions": [dict(one) for one in self.permissions],
                 **self.stamps,
             },
-            "id": f"{scope.rstrip('/')}/providers/{KIND}/{self.id}",
+            "id": f"{subscription[0] if subscription else ''}/providers/{KIND}/{self.id}",
             "type": KIND,
             "name": self.id,
         }

@@ -201,3 +201,10 @@ def test_a_path_is_taken_apart(path: str, kind: str, names: tuple[str, ...], sco
     target = read_target(path)
 
     assert (target.kind, target.names, target.scope, target.parent) == (kind, names, scope, parent)
+
+
+def test_an_empty_word_in_a_path_is_passed_over(world: World) -> None:
+    world.put_group("g")
+
+    path = GROUPS.replace("Microsoft.ContainerInstance/", "Microsoft.ContainerInstance//")
+    assert send(world, "GET", f"{path}/g?api-version=2023-05-01").json()["name"] == "g"
