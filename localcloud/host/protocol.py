@@ -41,6 +41,8 @@ class TimerTrigger(Struct, frozen=True, tag=True):
     """What a timer function is told, as the JSON text that the real host sends."""
 
     info: str
+    retry: int = 0  # of `retries` that its policy allows
+    retries: int = 0
 
 
 Trigger = HttpTrigger | QueueTrigger | TimerTrigger

@@ -11,9 +11,9 @@ FIRST = 0.1  # seconds: what an exponential back-off begins with
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a failed run is run again (None: for ever) and after how many seconds: a fixed delay is its own minimum and maximum."""
+    """How often a failed run is run again (-1: for ever) and after how many seconds: a fixed delay is its own minimum and maximum."""
 
-    count: int | None
+    count: int
     minimum: float
     maximum: float
 
@@ -30,12 +30,8 @@ def retry_policy(given: Mapping[str, str]) -> RetryPolicy | None:
     count = int(given.get("max_retry_count") or 0)
     if given.get("strategy") == "fixed_delay":
         delay = _seconds(given.get("delay_interval"), 0.0)
-        return RetryPolicy(_endless(count), delay, delay)
-    return RetryPolicy(_endless(count), _seconds(given.get("minimum_interval"), 0.0), _seconds(given.get("maximum_interval"), 2147483647.0))
-
-
-def _endless(count: int) -> int | None:
-    return None if count == -1 else count
+        return RetryPolicy(count, delay, delay)
+    return RetryPolicy(count, _seconds(given.get("minimum_interval"), 0.0), _seconds(given.get("maximum_interval"), 2147483647.0))
 
 
 def _seconds(text: str | None, default: float) -> float:

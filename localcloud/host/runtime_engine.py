@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .conversion import data, metadata_data, trigger_datum
+from .invocation_context import retries
 from .logs import sources
 from .protocol import Finished, FunctionInfo, Invoke
 
@@ -93,8 +94,11 @@ class RuntimeEngine:
         """Run a function."""
         identifier, parameter = self._ids[request.function]
         inputs = [(parameter, trigger_datum(request.trigger, self._datum))]
+        retry, retries_allowed = retries(request)
         metadata = metadata_data(request.trigger, self._datum)
-        ok, returned, outputs, error, _ = await self._invoke(request.id, identifier, inputs, metadata)
+        ok, returned, outputs, error, _ = await self._invoke(
+            request.id, identifier, inputs, metadata, retry_count=retry, max_retry_count=retries_allowed
+        )
         if not ok:
             return Finished(request.id, error=error)
         given = {name: value for name, output in outputs if (value := data(output)) is not None}

@@ -7,10 +7,9 @@ import contextvars
 import importlib
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import azure.functions as func
 from azure.functions import meta
 
 from .conversion import data, metadata_data, trigger_datum
+from .invocation_context import LOCAL, invocation_context
 from .logs import invocation
 from .protocol import Data, Finished, FunctionInfo, Invoke
 from .signatures import REGISTRY, Parameter, Signature, Unbindable, signature
@@ -31,27 +31,6 @@ class UserFunction:
     call: Callable[..., Any]
     trigger: str
     signature: Signature
-
-
-@dataclass(frozen=True)
-class TraceContext:
-    """What a function reads of its trace: nothing here."""
-
-    trace_parent: str = ""
-    trace_state: str = ""
-    attributes: tuple[()] = ()
-
-
-@dataclass(frozen=True)
-class Context:
-    """The `context` argument of a function."""
-
-    invocation_id: str
-    function_name: str
-    function_directory: str
-    trace_context: TraceContext = TraceContext()
-    retry_context: None = None
-    thread_local_storage: threading.local = field(default_factory=threading.local)
 
 
 class Out:
@@ -109,7 +88,7 @@ class SdkEngine:
         metadata = metadata_data(request.trigger, meta.Datum)
         arguments = {function.trigger: converter.decode(given, trigger_metadata=metadata) if converter else _generic(given)}
         if function.signature.wants_context:
-            arguments["context"] = Context(request.id, function.name, str(self._folder))
+            arguments["context"] = invocation_context(request, function.name, str(self._folder))
         return arguments
 
     async def _call(self, function: UserFunction, arguments: Mapping[str, Any]) -> Any:
@@ -119,7 +98,11 @@ class SdkEngine:
 
         def call() -> Any:
             invocation.set(identifier)  # for the log alone: the real worker's threads know no context variable of the loop's
-            return function.call(**arguments)
+            LOCAL.invocation_id = identifier
+            try:
+                return function.call(**arguments)
+            finally:
+                LOCAL.invocation_id = None
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: contextvars.Context().run(call))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import random
@@ -82,22 +83,24 @@ class TimerListener:
             if self._stopping:
                 return status
             started = self._times.now()
-            await self._run(TimerTrigger(self._info(status, past_due=past_due)))
+            await self._run(self._info(status, past_due=past_due))
             # A clock that is a little slow must not have the same occurrence fired twice.
             last = max(started, status.next) if scheduled else started
             status = Status(last, self.timer.schedule.next(last), last)
             self._write(status)
             return status
 
-    async def _run(self, trigger: TimerTrigger) -> None:
+    async def _run(self, info: str) -> None:
         """Once, and again as the function's retry policy says."""
-        policy, attempt = self.timer.retry, 0
-        while (outcome := await self._invoker.invoke(self.timer.function, trigger)).error:
-            log.warning("function %s failed: %s", self.timer.function, outcome.error)
-            attempt += 1
-            if policy is None or (policy.count is not None and attempt > policy.count):
+        policy = self.timer.retry
+        for attempt in itertools.count():
+            outcome = await self._invoker.invoke(self.timer.function, TimerTrigger(info, attempt, policy.count if policy else 0))
+            if not outcome.error:
                 return
-            await self._times.sleep(policy.delay(attempt, self._times.random))
+            log.warning("function %s failed: %s", self.timer.function, outcome.error)
+            if policy is None or 0 <= policy.count <= attempt:
+                return
+            await self._times.sleep(policy.delay(attempt + 1, self._times.random))
 
     def _info(self, status: Status, *, past_due: bool) -> str:
         shown = status.as_json() if self.timer.use_monitor else None

@@ -17,7 +17,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from localcloud.azurite import Azurite
 from localcloud.certificates import Authority
-from tests.contract.sample_host import SampleHost, sample_host
+from tests.contract.sample_host import SAMPLE_APP, SampleHost, sample_host
 from tests.waiting import wait_for
 
 
@@ -119,6 +119,15 @@ class TestAnswers:
 
         assert answer["function"] == "coroutine"
         assert answer["invocation"]
+
+    def test_the_context_of_an_invocation(self, host: SampleHost) -> None:
+        assert host.get("/api/about").json() == {
+            "function": "about",
+            "folder": str(SAMPLE_APP),
+            "own": True,
+            "trace": ["", ""],
+            "retries": [0, 0],
+        }
 
 
 class TestWorker:

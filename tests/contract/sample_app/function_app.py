@@ -91,6 +91,17 @@ async def coroutine(req: func.HttpRequest, context: func.Context) -> func.HttpRe
     return answer(function=context.function_name, invocation=context.invocation_id, process=os.getpid())
 
 
+@app.route(route="about", methods=["GET"])
+def about(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return answer(
+        function=context.function_name,
+        folder=context.function_directory,
+        own=context.thread_local_storage.invocation_id == context.invocation_id,
+        trace=[context.trace_context.Traceparent, context.trace_context.trace_state],
+        retries=[context.retry_context.retry_count, context.retry_context.max_retry_count],
+    )
+
+
 @app.route(route="dies", methods=["GET"])
 def dies(req: func.HttpRequest) -> func.HttpResponse:
     os._exit(3)

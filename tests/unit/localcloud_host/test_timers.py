@@ -41,6 +41,7 @@ class World:
     lock: Lock | None = None
     starts: list[float] = field(default_factory=list)
     told: list[dict[str, object]] = field(default_factory=list)
+    retries: list[tuple[int, int]] = field(default_factory=list)
     running: int = 0
 
     @property
@@ -53,6 +54,7 @@ class World:
         self.running += 1
         self.starts.append(round(now() / 3600, 4))
         self.told.append(json.loads(trigger.info))
+        self.retries.append((trigger.retry, trigger.retries))
         await asyncio.sleep(self.takes)
         self.running -= 1
         return Outcome(self.error(len(self.starts)))
@@ -107,6 +109,7 @@ class TestFiring:
         world = World(takes=0, retry=policy, error=lambda run: "on purpose" if run < 5 else "").live(2.5)
 
         assert world.starts == [1.0, 1.1, 1.2, 2.0, 2.1]
+        assert world.retries == [(0, 2), (1, 2), (2, 2), (0, 2), (1, 2)]
 
     def test_a_time_span_counts_from_the_start_of_the_last_run(self) -> None:
         """3: TimeSpan "hh:mm:ss" (constant interval)."""
@@ -257,7 +260,7 @@ class TestRetries:
         )
 
         assert policy is not None
-        assert policy.count is None
+        assert policy.count == -1
         assert [round(policy.delay(attempt, lambda: 0.5), 2) for attempt in (1, 2, 5)] == [1.1, 1.2, 2.0]
 
     def test_there_need_not_be_one(self) -> None:
