@@ -41,5 +41,6 @@ def show_identity(state: ArmState, identity: Mapping[str, Any] | None, group_id:
         return None
     found = {key: state.identities.find(key) for key in user_assigned(identity)}
     users = {key: {"principalId": one.principal_id, "clientId": one.client_id} for key, one in found.items() if one}
-    own = {"principalId": stable_guid(group_id), "tenantId": state.settings.tenant} if "SystemAssigned" in identity["type"] else {}
-    return {**({"userAssignedIdentities": users} if users else {}), **own, "type": identity["type"]}
+    own = {"principalId": stable_guid(group_id)} if "SystemAssigned" in identity["type"] else {}
+    # The tenant is shown for both kinds, as recorded.
+    return {**({"userAssignedIdentities": users} if users else {}), **own, "tenantId": state.settings.tenant, "type": identity["type"]}

@@ -41,7 +41,7 @@ _READ_ONLY = {
 
 _POLICIES = ("Always", "OnFailure", "Never")
 _SPOT = "Spot"
-_SPOT_REGIONS = ("eastus2", "westeurope", "westus")
+_SPOT_REGIONS = ("eastus", "eastus2", "westeurope", "westus")  # as documented; the first is recorded
 # The least and the most of a group by its priority, all its containers together.
 BOUNDS = {"Cpu": (1.0, 31.0, 4.0), "MemoryInGB": (1.0, 240.0, 16.0)}
 

@@ -10,9 +10,9 @@ from localcloud.arm.containerinstance.volumes import show_mount, show_volume
 KIND = "Microsoft.ContainerInstance/containerGroups"
 HERE = "127.0.0.1"  # a process listens on this machine: that is its address
 
-# The first versions that show these. That of the time-outs is a guess: recordings of 2021-10-01 have none, those of 2023-05-01 have them.
+# The first versions that show these: recordings of 2022-10-01-preview have no time-outs, those of 2023-05-01 have them.
 _WITH_SKU_AND_INIT = "2019-12-01"
-_WITH_TIMEOUT = "2022-09-01"
+_WITH_TIMEOUT = "2023-05-01"
 _WITH_POOLS = "2024-05-01"
 
 

@@ -284,6 +284,7 @@ def test_a_user_assigned_identity_is_shown_with_its_ids_and_found_by_the_group()
     shown = world.call("PUT", f"{GROUPS}/g", body).body["identity"]
     assert shown == {
         "userAssignedIdentities": {path: {"principalId": created["principalId"], "clientId": created["clientId"]}},
+        "tenantId": world.state.settings.tenant,
         "type": "UserAssigned",
     }
     assert [identity.client_id for identity in world.state.group_identities("g")] == [created["clientId"]]

@@ -171,7 +171,7 @@ class TestShownAgain:
         new, usual, old = shown("2024-05-01-preview"), shown("2023-05-01"), shown("2018-10-01")
         assert (new["isCreatedFromStandbyPool"], new["containers"][0]["properties"]["configMap"]) == (False, {"keyValuePairs": {}})
         assert new.keys() - usual.keys() == {"isCreatedFromStandbyPool"}
-        assert usual.keys() - shown("2021-10-01").keys() == {"provisioningTimeoutInSeconds", "isCustomProvisioningTimeout"}
+        assert usual.keys() - shown("2022-10-01-preview").keys() == {"provisioningTimeoutInSeconds", "isCustomProvisioningTimeout"}
         assert usual.keys() - old.keys() == {"sku", "initContainers", "provisioningTimeoutInSeconds", "isCustomProvisioningTimeout"}
 
     def test_a_newer_version_says_that_no_credential_is_delegated(self) -> None:
