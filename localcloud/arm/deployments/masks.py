@@ -11,7 +11,7 @@ from localcloud.arm.deployments.template import Template
 
 MASK = "*******"
 _SECRET_KEYS = {"securevalue", "password", "adminpassword", "storageaccountkey", "workspacekey", "connectionstring"}
-_CHANGED = "\0changed"
+CHANGED = "\0changed"
 
 
 def scrambled(request: Request, template: Template) -> tuple[Request, Template]:
@@ -56,7 +56,7 @@ def _without_bounds(declared: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scramble(value: Any) -> Any:
     if isinstance(value, str):
-        return value if value.startswith("[") else value + _CHANGED
+        return value if value.startswith("[") else value + CHANGED
     if isinstance(value, list):
         return [_scramble(item) for item in value]
     if isinstance(value, dict):

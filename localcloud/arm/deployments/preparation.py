@@ -5,11 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call
 from localcloud.arm.deployments import errors
+from localcloud.arm.deployments.masks import CHANGED
+from localcloud.arm.deployments.parameters import Secrets
 from localcloud.arm.deployments.plan import Plan, make_plan
 from localcloud.arm.deployments.requests import Request, read_request
 from localcloud.arm.deployments.scope import Scope, Surroundings
@@ -55,8 +56,11 @@ def beside(link: Mapping[str, str], relative: str) -> dict[str, str]:
 
 
 class Preparation:
-    def __init__(self, state: ArmState) -> None:
+    """With `other_secrets`, Key Vault gives other values than it has: for what-if, to find out what is made of them."""
+
+    def __init__(self, state: ArmState, *, other_secrets: bool = False) -> None:
         self._state = state
+        self._other_secrets = other_secrets
 
     def prepare(self, call: Call, target: Target, name: str, evaluation: Evaluation | None = None) -> Prepared:
         """What the body of the call asks for. Raises ARM's errors; nothing has been done then."""
@@ -85,12 +89,19 @@ class Preparation:
         around: Surroundings,
         evaluation: Evaluation | None = None,
     ) -> Prepared:
-        actor = str(around.deployer.get("objectId", ""))
-        # A parameter may be a vault's secret, as far as the deployer may have it.
-        read = partial(self._state.key_vaults.secret, actor)
-        scope = Scope(template.source, request.parameters, around, secrets=read, evaluation=evaluation)
+        secrets = self._secrets(str(around.deployer.get("objectId", "")))
+        scope = Scope(template.source, request.parameters, around, secrets=secrets, evaluation=evaluation)
         plan = make_plan(template, scope, target)
         return Prepared(name, target, request, template, plan, scope.evaluator.evaluation)
+
+    def _secrets(self, actor: str) -> Secrets:
+        """What a parameter that refers to a vault's secret gets, by the deployer's rights."""
+
+        def read(vault: str, name: str, version: str | None) -> str:
+            value = self._state.key_vaults.secret(actor, vault, name, version)
+            return value + CHANGED if self._other_secrets else value
+
+        return read
 
     def template(self, request: Request, call: Call) -> Template:
         if request.template is not None:

@@ -30,6 +30,8 @@ class WhatIf:
         self._state = state
         self._preparation = preparation
         self._preflight = preflight
+        self._other = Preparation(state, other_secrets=True)
+        self._other_preflight = Preflight(state, self._other)
 
     def begin(self, call: Call, target: Target, name: str) -> Reply:
         """A request that makes no sense is refused at once; what is wrong with a template is the result."""
@@ -70,8 +72,8 @@ class WhatIf:
         try:
             other, template = scrambled(request, self._preparation.template(request, call))
             around = replace(self._preparation.around(request, template, call, target, name), ids=random.Random(0))  # noqa: S311
-            prepared = self._preparation.plan(other, template, target, name, around)
-            return {one.id: one.body for one in self._preflight.judge(call, prepared).leaves()}
+            prepared = self._other.plan(other, template, target, name, around)
+            return {one.id: one.body for one in self._other_preflight.judge(call, prepared).leaves()}
         except ArmError:
             return {}
 
