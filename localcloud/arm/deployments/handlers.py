@@ -60,13 +60,9 @@ class Deployments:
             paths += [("GET", f"{where}/operations", self.operations), ("GET", f"{where}/operations/{{operation}}", self.operation)]
         return [Route(method, path, handler) for method, path, handler in paths]
 
-    def drop_under(self, scope: str) -> None:
-        """Forget the deployments of a resource group that is being deleted."""
-        self._history.drop_under(scope)
-
     def abandon(self) -> None:
         """End all that runs, as it is."""
-        self._history.drop_under("")
+        self._history.abandon()
 
     def release(self, name: str) -> bool:
         """Let the deployments of this name go on, wherever they are held; whether there is one."""

@@ -63,10 +63,11 @@ class History:
             deployment.deleting = True
             self._state.clock.call_later(self._state.settings.latencies.forget, go)
 
-    def drop_under(self, scope: str) -> None:
-        """All of a resource group that is being deleted, at once. What is still running ends there."""
-        for key in [key for key in self._deployments if key.startswith(f"{scope}/".lower())]:
-            self._deployments.pop(key).state = "Canceled"
+    def abandon(self) -> None:
+        """End all that runs, as it is."""
+        for deployment in self._deployments.values():
+            if deployment.active:
+                deployment.state = "Canceled"
 
     def check(self, target: Target, name: str, location: str) -> Deployment | None:
         """What is under that name already. Raises the error that ARM gives for a deployment which cannot be created now, or at all."""

@@ -49,12 +49,6 @@ class TemplateSpecs:
         version = self._versions.get(version_id.lower())
         return None if version is None else dict(version["properties"])
 
-    def drop_under(self, scope: str) -> None:
-        """Those of a resource group that is being deleted."""
-        for table in (self._specs, self._versions):
-            for key in [key for key in table if key.startswith(f"{scope}/".lower())]:
-                del table[key]
-
     def put_spec(self, call: Call, group: str, spec: str) -> Reply:
         body = call.object()
         properties = read_spec(body.get("properties"))
