@@ -12,7 +12,7 @@ from localcloud.arm.expressions.values import ExpressionError, general_usage, no
 MAX_DEPTH = 64  # of ARM's reader, which is Newtonsoft's: its own default
 
 _BLANK = re.compile(r"(?:\s|//[^\n]*|/\*(?s:.*?)\*/)*")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'', re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _NUMBER = re.compile(r"-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,4})?")
 _WORDS = {"true": True, "false": False, "null": None}

@@ -12,7 +12,7 @@ MAX_LENGTH = 24_576  # characters; ARM's limit for one expression
 MAX_DEPTH = 60  # nested calls, or accesses in a row; ours: far under Python's own recursion limit
 
 _TOKEN = re.compile(
-    r"(?P<String>'(?:[^']|'')*')|(?P<Float>-?\d+\.\d+)|(?P<Integer>-?\d+)|(?P<Identifier>[A-Za-z_$][\w$]*)|(?P<Symbol>[()\[\],.])"
+    r"(?P<String>'(?:[^']|'')*+')|(?P<Float>-?\d+\.\d+)|(?P<Integer>-?\d+)|(?P<Identifier>[A-Za-z_$][\w$]*)|(?P<Symbol>[()\[\],.])"
 )
 _SPACE = re.compile(r"\s*")
 _WORDS = {"true", "false", "null"}  # also without the parentheses of a call

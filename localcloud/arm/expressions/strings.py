@@ -56,9 +56,9 @@ def split(value: str, delimiters: str | list[Any]) -> list[str]:
         raise ExpressionError(
             "The template language function 'split' expects its second parameter to be a string or an array of strings. " + usage("split")
         )
-    # The longest first, or a delimiter that begins another would hide it.
+    # The longest first, or a delimiter that begins another would hide it; each is looked for everywhere.
     words = sorted(filter(None, given), key=len, reverse=True)
-    check_size(len(value) * 8)
+    check_size(len(value) * (len(words) + 8))
     return re.split("|".join(map(re.escape, words)), value) if words else [value]
 
 

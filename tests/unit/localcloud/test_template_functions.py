@@ -16,7 +16,7 @@ parameters variables concat format toLower toUpper replace split join substring 
 first last take skip union intersection createObject createArray items filter map sort reduce lambda range min max add sub mul div mod int
 string bool json null if and or not equals less greater coalesce tryGet base64 base64ToString base64ToJson uri uriComponent
 uriComponentToString dataUri dataUriToString guid uniqueString newGuid utcNow dateTimeAdd resourceGroup subscription tenant deployment
-environment resourceId subscriptionResourceId tenantResourceId extensionResourceId managementGroupResourceId copyIndex
+environment reference listKeys resourceId subscriptionResourceId tenantResourceId extensionResourceId managementGroupResourceId copyIndex
 """.split()  # noqa: SIM905
 
 BY_AGE = "lambda('a', 'b', less(lambdaVariables('a').age, lambdaVariables('b').age))"
@@ -459,6 +459,7 @@ REFUSALS = [
         "concat('a)",
         "the string constant at position '7' is not terminated. String constants must be enclosed within a pair of single quotes.",
     ),
+    ("concat('a'', 'b')", "the string constant at position '15' is not terminated"),
     ("concat('a', #)", "the string character '#' at position '12' is not expected"),
     ("", "expected token 'Identifier' and actual 'EndOfData'"),
     ("concat('a') 'b'", "expected token 'EndOfData' and actual 'String'"),

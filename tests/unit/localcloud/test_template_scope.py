@@ -109,6 +109,15 @@ def test_an_error_does_not_show_what_was_made_of_a_secret() -> None:
         made.expand("[int(parameters('p'))]")
 
 
+def test_what_list_functions_give_is_a_secret() -> None:
+    functions = Catalog()
+    functions.function("list*", "string", "string")(lambda _called, _resource, _version: {"keys": ["hunter2"]})
+    made = scope({}).evaluator.within(functions)
+    with pytest.raises(ExpressionError) as caught:
+        made.expand("[int(listKeys('a', '1').keys[0])]")
+    assert "'(hidden)'" in str(caught.value)
+
+
 def test_a_secret_is_read_from_a_vault() -> None:
     asked: list[tuple[str, str, str | None]] = []
 
