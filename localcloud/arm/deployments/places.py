@@ -56,9 +56,11 @@ _COMPACT = "yyyyMMddTHHmmssZ"
 
 # Azure's own, for what the local cloud does not have (logical zones, lists of providers), and what only tools evaluate.
 _UNSUPPORTED = (
+    "extensions",
     "externalInputs",
     "getSecret",
     "providers",
+    "resourceInfo",
     "roleDefinitions",
     "toLogicalZone",
     "toLogicalZones",

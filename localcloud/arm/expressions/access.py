@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ACCESS = Catalog()
 
 
-@ACCESS.lazy("tryGet", "any", "string|int", rest="string|int")
+@ACCESS.lazy("tryGet", "any", "any", rest="any")
 def try_get(evaluator: Evaluator, arguments: Sequence[Node], local: Mapping[str, Any]) -> Any:
     """Null where a key or an index is not there; further keys are evaluated only as long as there is something."""
     value = evaluator.node(arguments[0], local)
@@ -30,9 +30,17 @@ def _member(value: Any, key: Any) -> Any:
     if isinstance(value, dict) and isinstance(key, str):
         name = find_key(value, key)
         return None if name is None else value[name]
+    if isinstance(value, list) and isinstance(key, dict) and is_of(key.get("value"), "int"):
+        # As Bicep writes a safe index that may count from the end.
+        return _item(value, key["value"], from_end=key.get("fromEnd") is True)
     if isinstance(value, list) and is_of(key, "int"):
-        return value[key] if 0 <= key < len(value) else None
+        return _item(value, key, from_end=False)
     raise wrong_type("tryGet", "String" if isinstance(value, dict) else "Integer", key)
+
+
+def _item(value: list[Any], index: int, *, from_end: bool) -> Any:
+    at = len(value) - index if from_end else index
+    return value[at] if 0 <= at < len(value) else None
 
 
 @ACCESS.function("indexFromEnd", "array", "int")
@@ -45,4 +53,4 @@ def index_from_end(value: list[Any], index: int) -> Any:
 
 @ACCESS.function("tryIndexFromEnd", "array|null", "int")
 def try_index_from_end(value: list[Any] | None, index: int) -> Any:
-    return value[-index] if value and 1 <= index <= len(value) else None
+    return _item(value or [], index, from_end=True)

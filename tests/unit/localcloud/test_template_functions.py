@@ -178,6 +178,9 @@ VALUES: list[tuple[str, Any]] = [
     ("tryGet(createObject('a', 1), 'x', 'y')", None),
     ("tryGet(createArray(1), 1)", None),
     ("tryGet(null(), int('boom'))", None),
+    ("tryGet(createObject('a', createArray(1, 2)), 'a', createObject('value', 1, 'fromEnd', true()))", 2),
+    ("tryGet(createArray(1, 2), createObject('value', 0, 'fromEnd', true()))", None),
+    ("tryGet(createArray(1, 2), createObject('value', 1, 'fromEnd', false()))", 2),
     ("coalesce(tryGet(createObject(), 'a'), 'default')", "default"),
     # JSON
     ("json('null')", None),
