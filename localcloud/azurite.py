@@ -57,14 +57,16 @@ class Ports(NamedTuple):
 class Azurite:
     """One Azurite that keeps its data in `folder` and takes bearer tokens (`--oauth basic`) as well as its account key.
 
-    `ports` are those that it is meant to have until it has started, and those that it has from then on.
+    With `memory` all of it is in memory. `ports` are those that it is meant to have until it has started, and those that it has from
+    then on.
     """
 
-    def __init__(self, folder: Path, certificate: Path, key: Path, ports: Ports | None = None) -> None:
+    def __init__(self, folder: Path, certificate: Path, key: Path, ports: Ports | None = None, *, memory: bool = False) -> None:
         self.ports = ports or free_ports()
         self._folder = folder
         self._certificate = certificate
         self._key = key
+        self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
         self._given_up = threading.Event()
         self._held = ExitStack()
@@ -129,7 +131,8 @@ class Azurite:
             raise AzuriteMissing("Azurite is not installed: run make setup.")
         # Newer SDKs ask for service versions that Azurite does not know yet, and get along with what it has.
         options = ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--oauth", "basic"]
-        files = ["--location", self._folder, "--cert", self._certificate, "--key", self._key]
+        place = ["--inMemoryPersistence"] if self._memory else ["--location", self._folder]
+        files = [*place, "--cert", self._certificate, "--key", self._key]
         ports = ["--blobPort", self.ports.blob, "--queuePort", self.ports.queue, "--tablePort", self.ports.table]
         preloaded = [word for name in ("stop-with-parent.js", "crash.js") for word in ("--require", NODE_FOLDER / name)]
         return [str(word) for word in [node(), *preloaded, script, *options, *files, *ports]]

@@ -118,7 +118,10 @@ class Cloud(Controls):
     def _start_azurite(self, folder: Path, authority: Authority) -> Future[None]:
         ports = Ports(STORAGE_PORT, STORAGE_PORT + 1, STORAGE_PORT + 2)
         usual = self.settings.fixed_ports and all(is_free(port) for port in ports)
-        azurite = self._azurite = Azurite(folder / "azurite", authority.certificate, authority.key, ports if usual else None)
+        in_memory = self.settings.memory and not self.settings.kept
+        azurite = self._azurite = Azurite(
+            folder / "azurite", authority.certificate, authority.key, ports if usual else None, memory=in_memory
+        )
         pool = self._stack.enter_context(ThreadPoolExecutor(1))
         self._stack.callback(azurite.stop)
         starting = pool.submit(azurite.start)

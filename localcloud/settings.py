@@ -41,7 +41,8 @@ class CloudSettings:
 
     With `fixed_ports` the usual ports are taken where they are free; `port` insists on one for the function app. With `watch` the
     Functions host is restarted when a workflow file has changed. `state` is a folder in which all that can outlive the cloud does, and
-    `keep` the one of that kind within `folder`; without either nothing outlives it. With `relay` calls to `functions` or `storage` pass
+    `keep` the one of that kind within `folder`; without either nothing outlives it, and with `memory` storage is
+    not even on disk (it then does not survive a crash of its own). With `relay` calls to `functions` or `storage` pass
     the side door too. `engine` "runtime" runs the app through Microsoft's own worker library, on a Python 3.13 that is looked for, or is
     `engine_python`. `secrets` are put into vaults, by vault and name.
     """
@@ -62,6 +63,7 @@ class CloudSettings:
     engine_python: str | None = None
     state: Path | None = None
     keep: bool = False
+    memory: bool = False
     watch: bool = False
     relay: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -74,4 +74,4 @@ def settings_of(given: dict[str, Any], say: Callable[[str], None]) -> CloudSetti
     arm = dataclasses.replace(CloudSettings().arm, seed=given.pop("seed"))
     given["environment"] = dict(given["environment"])
     given["secrets"] = given["secrets"] or {}
-    return CloudSettings(folder=STATE, arm=arm, state=state, watch=True, say=say, **given)
+    return CloudSettings(folder=STATE, arm=arm, state=state, memory=True, watch=True, say=say, **given)

@@ -59,6 +59,8 @@ class Engine:
         self.settings = settings
         self.functions: list[FunctionInfo] = []
         self.running = 0
+        self.finished: Callable[[], None] = _ignored
+        """Called after each invocation."""
         self._fatal = fatal
         self._start_worker = start_worker
         self._workers: list[Worker] = []
@@ -84,6 +86,7 @@ class Engine:
             return await self._within_timeout(worker, function, trigger) if worker else Finished("", error="the host is stopping")
         finally:
             self.running -= 1
+            self.finished()
 
     async def _next(self) -> Worker | None:
         """The worker whose turn it is; None when the host is stopping."""
@@ -153,3 +156,7 @@ class Engine:
         except HostError as error:
             self._fatal(str(error))
             return None
+
+
+def _ignored() -> None:
+    return

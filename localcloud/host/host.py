@@ -84,6 +84,8 @@ class Host:
         server = QuietServer(uvicorn.Config(web, **options))
         self._watch(server.serve(sockets=[self._listening]))
         self._listen(table, invoker)
+        if self.settings.is_on("LOCALCLOUD_WAKE"):
+            self._engine.finished = self._wake
         print(f"host: ready on http://127.0.0.1:{self._listening.getsockname()[1]}", flush=True)
         await self._stop.wait()
         web.stopping = True
@@ -121,6 +123,11 @@ class Host:
         backoff = Backoff(options.max_polling_interval, random.random)
         self._queue_listeners.append(QueueListener(queue, processor, options, backoff, self._shut_down_on))
         self._watch(self._queue_listeners[-1].run())
+
+    def _wake(self) -> None:
+        """What has just run may have written to any queue: have all looked at. Azure's host waits until it polls the next time."""
+        for listener in self._queue_listeners:
+            listener.wake()
 
     def _notify(self, queue: str) -> None:
         for listener in self._queue_listeners:
