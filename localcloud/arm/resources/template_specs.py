@@ -160,9 +160,12 @@ class TemplateSpecs:
         return Reply(body=table[key.lower()])
 
     def _system_data(self, actor: str, known: Resource | None) -> Resource:
+        """A person is known by the user's name in the token, an application by its client id."""
         now = timestamp(self._state.clock.now())
-        created = known["systemData"] if known else {"createdBy": actor, "createdByType": "Application", "createdAt": now}
-        changed = {"lastModifiedBy": actor, "lastModifiedByType": "Application", "lastModifiedAt": now}
+        who = self._state.authorization.client(actor)
+        kind = "User" if "@" in who else "Application"
+        created = known["systemData"] if known else {"createdBy": who, "createdByType": kind, "createdAt": now}
+        changed = {"lastModifiedBy": who, "lastModifiedByType": kind, "lastModifiedAt": now}
         return {**{key: created[key] for key in ("createdBy", "createdByType", "createdAt")}, **changed}
 
 

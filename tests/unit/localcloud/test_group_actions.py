@@ -1,4 +1,4 @@
-"""Stop, start, restart, tags, updates and what a region says, on a clock that stands still."""
+"""Stop, start, restart, tags and updates of container groups, on a clock that stands still."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import pytest
 
 from localcloud.arm import Quotas
 from localcloud.arm.calls import Reply
-from tests.unit.localcloud.worlds import GROUPS, SUBSCRIPTION, World, group_body, make_world
-
-LOCATION = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/westeurope"
-IDENTITY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/work"
+from tests.unit.localcloud.worlds import GROUPS, World, group_body, make_world
 
 
 def running(**changes: Any) -> World:
@@ -219,25 +216,6 @@ class TestBackOff:
         assert "Back-off 10s" in world.container()["currentState"]["detailStatus"]
 
 
-class TestLists:
-    def test_lists_come_in_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("localcloud.arm.containerinstance.handlers.PAGE", 2)
-        world = make_world()
-        for name in "abc":
-            world.put_group(name)
-        first = world.call("GET", GROUPS).body
-        assert [one["name"] for one in first["value"]] == ["a", "b"]
-        assert first["nextLink"] == f"https://management.azure.com{GROUPS}?api-version=2023-05-01&%24skiptoken=2"
-        assert world.call("GET", GROUPS, **{"$skiptoken": "2"}).body.keys() == {"value"}
-        assert world.call("GET", GROUPS, **{"$skiptoken": "x"}).status == 400
-
-    def test_a_list_has_no_instance_views_and_no_events(self) -> None:
-        world = running()
-        (one,) = world.call("GET", GROUPS).body["value"]
-        assert "instanceView" not in one["properties"]
-        assert "instanceView" not in one["properties"]["containers"][0]["properties"]
-
-
 class TestEvents:
     def test_a_container_that_has_ended_is_taken_away(self) -> None:
         world = running()
@@ -252,68 +230,3 @@ class TestEvents:
         assert world.call("GET", path).body["properties"] == {"events": []}
         world.clock.advance(15)
         assert world.call("GET", path).body["properties"] == {"events": world.container()["events"]}
-
-
-class TestRegion:
-    def test_an_operation_s_result_is_the_group(self) -> None:
-        world = make_world()
-        url = world.put_group().headers["Azure-AsyncOperation"].replace("/operations/", "/operationResults/")
-        path = url.removeprefix("https://management.azure.com").partition("?")[0]
-        waiting = world.call("GET", path)
-        assert (waiting.status, "Location" in waiting.headers) == (202, True)
-        world.clock.advance(15)
-        assert world.call("GET", path).body["name"] == "g"
-        assert world.call("GET", f"{LOCATION}/operationResults/x").body["error"]["code"] == "OperationNotFound"
-
-    def test_capabilities_are_linux_without_gpus(self) -> None:
-        *_, public, private = make_world().call("GET", f"{LOCATION}/capabilities").body["value"]
-        assert public == {
-            "resourceType": "containerGroups",
-            "osType": "Linux",
-            "location": "WESTEUROPE",
-            "gpu": "None",
-            "ipAddressType": "Public",
-            "capabilities": {"maxMemoryInGB": 240.0, "maxCpu": 31.0, "maxGpuCount": 0},
-        }
-        assert private["ipAddressType"] == "Private"
-
-    def test_usages_have_the_lines_that_azure_has(self) -> None:
-        world = make_world(quotas=Quotas(container_groups=9, cores=8))
-        world.put_group("regular", cpu=1.5)
-        world.put_group("spot", priority="Spot", cpu=2.0)
-        world.put_group("confidential", sku="Confidential")
-        lines = world.call("GET", f"{LOCATION}/usages").body["value"]
-        assert {line["name"]["value"]: (line["currentValue"], line["limit"]) for line in lines} == {
-            "ContainerGroups": (2, 9),
-            "StandardCores": (2, 8),
-            "StandardSpotCores": (2, 8),
-            "StandardK80Cores": (0, 0),
-            "StandardP100Cores": (0, 0),
-            "StandardV100Cores": (0, 0),
-            "DedicatedContainerGroups": (0, 0),
-            "DedicatedCores": (0, 0),
-            "ConfidentialContainerGroups": (1, 9),
-            "ConfidentialCores": (1, 8),
-        }
-        assert lines[2] == {
-            "id": f"{LOCATION}/usages/standardSpotCores",
-            "unit": "Count",
-            "currentValue": 2,
-            "limit": 8,
-            "name": {"value": "StandardSpotCores", "localizedValue": "Standard Spot Cores"},
-        }
-
-    def test_spot_and_confidential_groups_have_quotas_of_their_own(self) -> None:
-        world = make_world(quotas=Quotas(container_groups=1, cores=1))
-        assert world.put_group("a").status == 201
-        assert "'ContainerGroups'" in world.put_group("b", priority="Spot").body["error"]["message"]
-        assert world.put_group("c", sku="Confidential").status == 201
-        assert "'ConfidentialContainerGroups'" in world.put_group("d", sku="Confidential").body["error"]["message"]
-        world = make_world(quotas=Quotas(cores=1))
-        assert [world.put_group("a").status, world.put_group("b", priority="Spot").status] == [201, 201]
-        assert "'StandardSpotCores'" in world.put_group("c", priority="Spot").body["error"]["message"]
-
-    def test_no_image_is_cached_and_the_platform_s_hosts_are_named(self) -> None:
-        world = running()
-        assert world.call("GET", f"{LOCATION}/cachedImages").body == {"value": []}
-        assert "mcr.microsoft.com" in world.call("GET", f"{GROUPS}/g/outboundNetworkDependenciesEndpoints").body

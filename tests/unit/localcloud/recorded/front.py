@@ -14,6 +14,7 @@ from tests.unit.localcloud.worlds import FakeContainer, make_world
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 ACTOR = "33333333-3333-4333-8333-333333333333"
+CLAIMS = {"oid": ACTOR, "upn": "user@example.com"}  # the recorder's name for whoever made the recordings
 
 
 class Front:
@@ -22,7 +23,7 @@ class Front:
     def __init__(self) -> None:
         self.world = make_world(subscription=SUBSCRIPTION, owners=(ACTOR,))
         self.world.clock.advance(0.4567891)  # times with fractions, as they are on any day but the first
-        self._app = create_app(self.world.state, lambda _token, _audience: {"oid": ACTOR})
+        self._app = create_app(self.world.state, lambda _token, _audience: CLAIMS)
 
     def send(self, method: str, uri: str, body: Any = None) -> httpx.Response:
         """Text is sent as it is, anything else as JSON."""

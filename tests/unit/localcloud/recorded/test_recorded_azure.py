@@ -15,16 +15,15 @@ import pytest
 from localcloud.arm.deployments.normal_form import normal_form
 from localcloud.arm.expressions.hashing import template_hash
 from tests.unit.localcloud.recorded.comparing import differences, form, header_differences
+from tests.unit.localcloud.recorded.deployment_setups import SETUPS
 from tests.unit.localcloud.recorded.front import Front
 from tests.unit.localcloud.recorded.samples import FOLDER, NAMES, sample
-from tests.unit.localcloud.recorded.setups import SETUPS
 
 ABSENT = f"the recordings of real Azure are not beside this checkout ({FOLDER.parent.parent.name}/azure/samples)"
 needs_recordings = pytest.mark.skipif(not NAMES, reason=ABSENT)
 
 NO_EVENTS = "this snapshot had none; others do"
 NO_MACHINES = "the recorded template makes virtual machines, which cannot be had here"
-A_PERSON = "a person made the recording; here an application calls"
 
 DIFFERENCES: dict[str, dict[str, str]] = {
     "aci_get_failed_exit2_never": {"*.instanceView.events": NO_EVENTS},
@@ -49,9 +48,6 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     },
     "dep_list": {"*.defaultSecurityRules.*.properties.*": "four lists came to networks in 2017; here every version shows the same"},
     "dep_operations": {"body.value.0.properties.statusCode": "a network is made at once here, and by an operation on Azure"},
-    "ts_get_version": {"*.systemData.*By": A_PERSON, "*.systemData.*ByType": A_PERSON},
-    "ts_put_spec": {"*.systemData.*By": A_PERSON, "*.systemData.*ByType": A_PERSON},
-    "ts_put_version": {"*.systemData.*By": A_PERSON, "*.systemData.*ByType": A_PERSON},
 }
 
 
