@@ -78,6 +78,7 @@ def _split(name: str, words: Words, most: int) -> list[Any]:
 
 def _join(name: str, scope: str, kind_and_names: Words) -> str:
     kind, *names = kind_and_names
+    kind = kind.rstrip("/")  # published templates end types with one, and are deployed
     if kind.count("/") != len(names):
         raise ExpressionError(
             f"Unable to evaluate template language function '{name}': the type '{kind}' requires '{kind.count('/')}' resource name "

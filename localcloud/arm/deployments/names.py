@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from localcloud.arm.deployments.planned import PlannedResource
+from localcloud.arm.deployments.targets import canonical
 
 
 class Names:
@@ -23,20 +24,24 @@ class Names:
                 self._loops[loop].append(resource)
 
     def knows(self, word: str) -> bool:
-        return any(word.lower() in words for words in (self._words, self._loops, self._empty))
+        return any(_plain(word) in words for words in (self._words, self._loops, self._empty))
 
     def find(self, word: str) -> list[PlannedResource]:
         """All that the word means: none, one, or the rounds of a loop."""
-        return self._words.get(word.lower()) or self._loops.get(word.lower()) or []
+        return self._words.get(_plain(word)) or self._loops.get(word.lower()) or []
 
     def one(self, word: str) -> PlannedResource | None:
         """The resource of that name; an id is found among the planned ones, too."""
-        found = self._words.get(word.lower()) or []
+        found = self._words.get(_plain(word)) or []
         # Several resources may bear one name; their types tell them apart.
         return found[0] if len(found) == 1 else None
 
     def rounds(self, word: str) -> list[PlannedResource]:
         return self._loops.get(word.lower()) or []
+
+
+def _plain(word: str) -> str:
+    return canonical(word).lower()
 
 
 def _words(resource: PlannedResource) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Protocol
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.names import Names
 from localcloud.arm.deployments.planned import Functions, PlannedResource
+from localcloud.arm.deployments.targets import canonical
 from localcloud.arm.deployments.template import RUN_TIME, misplaced
 from localcloud.arm.expressions import Catalog, Evaluator, ExpressionError, calls
 
@@ -120,7 +121,7 @@ class References:
                 self._where,
                 what,
             )
-        return what, version
+        return canonical(what), version
 
     def _show(self, what: str, planned: PlannedResource | None, version: str, how: str) -> Any:
         key, version = self.resolve(what, planned, version)

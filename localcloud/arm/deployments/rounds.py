@@ -10,7 +10,7 @@ from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.bodies import Body
 from localcloud.arm.deployments.planned import Functions, PlannedResource
 from localcloud.arm.deployments.references import forbidden
-from localcloud.arm.deployments.targets import GROUPS, KIND, Target
+from localcloud.arm.deployments.targets import GROUPS, KIND, Target, canonical
 from localcloud.arm.deployments.template import Source
 from localcloud.arm.expressions import Evaluator, ExpressionError
 from localcloud.arm.expressions.values import is_of, type_name
@@ -190,5 +190,5 @@ def _scope(given: Mapping[str, str], target: Target) -> str:
 def _absolute(scope: str, target: Target) -> str:
     """`/subscriptions/...`, `/` for the tenant, or what is named relative to the deployment: `Ns/type/name`."""
     if scope.startswith("/"):
-        return scope.rstrip("/")
+        return canonical(scope.rstrip("/"))
     return f"{target.id}/providers/{scope}"

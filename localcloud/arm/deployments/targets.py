@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 
 KIND = "Microsoft.Resources/deployments"
 GROUPS = "Microsoft.Resources/resourceGroups"
+
+
+_LONG = re.compile(rf"(/subscriptions/[^/]+)/providers/{re.escape(GROUPS)}/([^/]+)", re.IGNORECASE)
+
+
+def canonical(key: str) -> str:
+    """The id itself; of a resource group, `subscriptionResourceId` makes another one, which ARM takes as well."""
+    return _LONG.sub(r"\1/resourceGroups/\2", key)
 
 
 @dataclass(frozen=True)

@@ -169,3 +169,8 @@ def test_a_refused_template_says_so_before_anything_is_kept() -> None:
     world = make_world()
     put(world, template([identity("a", dependsOn=["x"])]))
     assert puts(world) == []
+
+
+def test_a_type_may_end_with_a_slash_in_an_id() -> None:
+    outputs = {"id": {"type": "string", "value": f"[resourceId('{IDENTITY}/', 'one')]"}}
+    assert deployed(make_world(), template(outputs=outputs)) == {"id": f"{RG}/providers/{IDENTITY}/one"}

@@ -128,3 +128,18 @@ def test_the_mode_complete_and_resources_of_a_group_are_refused_here() -> None:
     assert put(world, template([identity()])).body["error"]["code"] == "LocalCloudNotSupported"
     in_group = world.call("PUT", f"{DEPLOYMENTS}/d", deployment(template([group("new")])))
     assert "can only be deployed at subscription scope" in in_group.body["error"]["message"]
+
+
+def test_a_resource_group_is_also_named_by_the_id_that_a_function_makes_of_it() -> None:
+    world = make_world()
+    key = "subscriptionResourceId('Microsoft.Resources/resourceGroups', 'new')"
+    inside = nested("n", inner(template([identity()])), resourceGroup="new", dependsOn=[f"[{key}]"])
+    outputs = {
+        "planned": {"type": "string", "value": f"[reference({key}, '2022-09-01', 'Full').location]"},
+        "there": {"type": "string", "value": f"[reference({key.replace('new', 'rg')}, '2022-09-01', 'Full').location]"},
+    }
+    assert put(world, template([inside, group("new")], outputs=outputs)).status == 201
+    world.clock.advance(30)
+    properties = shown(world, "d", HERE)
+    assert puts(world) == ["new", "n", "one"]
+    assert {name: one["value"] for name, one in properties["outputs"].items()} == {"planned": "westeurope", "there": "westeurope"}
