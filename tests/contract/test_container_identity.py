@@ -1,4 +1,4 @@
-"""A container that is a process gets a token for its identity with the genuine SDK, and reads a secret with it; an init container does not."""
+"""A container that is a process gets a token for its identity with the genuine SDK and reads a secret; an init container does not."""
 
 from __future__ import annotations
 
