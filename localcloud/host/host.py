@@ -67,14 +67,15 @@ class Host:
     async def run(self) -> None:
         """From loading the app to the end of its last invocation."""
         try:
+            preloading = asyncio.ensure_future(asyncio.to_thread(preload))
             if await self._load():
-                await self._serve()
+                await self._serve(preloading)
         finally:
             await self._close()
         if self._fatal:
             raise self._fatal
 
-    async def _serve(self) -> None:
+    async def _serve(self, preloading: asyncio.Future[None]) -> None:
         table = build_table(self._engine.functions, self.settings)
         invoker = Invoker(self._engine, table.outputs, self._storage)
         admin = Admin(self.settings, self._engine.functions, table, invoker, self._drain)
@@ -83,7 +84,7 @@ class Host:
         options: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "off", "timeout_graceful_shutdown": limit}
         server = QuietServer(uvicorn.Config(web, **options))
         self._watch(server.serve(sockets=[self._listening]))
-        self._listen(table, invoker)
+        self._watch(self._listen(table, invoker, preloading))
         if self.settings.is_on("LOCALCLOUD_WAKE"):
             self._engine.finished = self._wake
         print(f"host: ready on http://127.0.0.1:{self._listening.getsockname()[1]}", flush=True)
@@ -95,7 +96,6 @@ class Host:
         """Load the app; False when the host is told to stop before it is there."""
         loading = asyncio.create_task(self._engine.start())
         stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.to_thread(preload)
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
         for task in (loading, stopping):
             task.cancel()  # what is done stays as it is
@@ -104,7 +104,11 @@ class Host:
             return True
         return False
 
-    def _listen(self, table: Table, invoker: Invoker) -> None:
+    async def _listen(self, table: Table, invoker: Invoker, preloading: asyncio.Future[None]) -> None:
+        """HTTP does not wait for this: importing the storage client takes as long as all the rest."""
+        await preloading
+        if self._stop.is_set():
+            return
         for queue in table.queues:
             if queue.function not in table.disabled:
                 self._listen_to_queue(queue, invoker)
