@@ -38,6 +38,13 @@ def unknown_parameters(names: Iterable[str], known: Iterable[str]) -> ArmError:
     )
 
 
+def doubled_parameters(names: Iterable[str]) -> ArmError:
+    return bad_request(
+        "CaseSensitiveDeploymentParameterNamesFound",
+        f"The deployment parameters are using case sensitive names. The error parameter name(s): {', '.join(names)}. {_PARAMETER_FILE}",
+    )
+
+
 def invalid_parameter(name: str, inside: str, reason: str) -> ArmError:
     """`inside` is the place in the value, `.storageName` or `[0]`; the words are recorded."""
     return invalid_template(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,10 @@ class Parameters:
         self._references: dict[str, Any] = {}
         self._pending: set[str] = set()
         self._evaluator: Evaluator | None = None
+        times = Counter(name.lower() for name in given)
+        doubled = [name for name in given if times[name.lower()] > 1]
+        if doubled:
+            raise errors.doubled_parameters(doubled)
         unknown = [name for name in given if find_key(self._declared, name) is None]
         if unknown:
             raise errors.unknown_parameters(unknown, self._declared)

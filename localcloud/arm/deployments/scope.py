@@ -23,7 +23,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from localcloud.arm.deployments import errors, places
@@ -47,8 +47,8 @@ class Surroundings:
     tenant: str
     group: Mapping[str, Any] | None
     deployment: Mapping[str, Any]
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    ids: random.Random = field(default_factory=random.SystemRandom)
+    now: datetime = field(kw_only=True)
+    ids: random.Random = field(kw_only=True)
     management_group: Mapping[str, Any] | None = None
     deployer: Mapping[str, Any] = field(default_factory=dict)  # objectId, tenantId, userPrincipalName
     environment: Mapping[str, Any] = field(default_factory=dict)  # what differs from global Azure

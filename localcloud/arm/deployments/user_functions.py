@@ -23,7 +23,7 @@ def user_functions(source: Mapping[str, Any], places: Catalog, evaluation: Evalu
         for name, declared in space["members"].items():
             function = _UserFunction(f"{space['namespace']}.{name}", declared, schemas, inner, evaluation)
             found[function.name.lower()] = function.as_function()
-    if str(source.get("languageVersion", "1.0")) >= "1.9":
+    if str(source.get("languageVersion", "")).startswith("2"):
         inner.update(found)
     return found
 

@@ -127,6 +127,12 @@ def test_missing_and_unknown_parameters() -> None:
     assert "The only supported parameters for this template are 'p, q'" in unknown.message
 
 
+def test_names_that_differ_by_case_alone_are_refused() -> None:
+    with pytest.raises(ArmError, match="using case sensitive names") as caught:
+        make({"p": {"type": "string"}}, {"p": "a", "P": "b"})
+    assert caught.value.code == "CaseSensitiveDeploymentParameterNamesFound"
+
+
 @pytest.mark.parametrize("entry", [None, 1, [], {}, {"value": 1, "colour": 2}])
 def test_an_entry_needs_a_value(entry: Any) -> None:
     with pytest.raises(ArmError, match="'p'"):
