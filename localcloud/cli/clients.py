@@ -22,11 +22,11 @@ def _trust(state: State) -> Environment:
 
 
 def _az(state: State) -> Environment:
-    """The Azure CLI, with a configuration of its own beside the state file."""
+    """The Azure CLI, with a configuration of its own beside the state file; `az login --identity` asks this machine's service."""
     settings = {"COLLECT_TELEMETRY": "false", "INSTANCE_DISCOVERY": "false", "LOGIN_EXPERIENCE_V2": "false"}
     return {
-        **_trust(state),
-        **_proxy(state),
+        **_names(state),
+        **_imds(state),
         "AZURE_CONFIG_DIR": str((STATE / "az").resolve()),
         **{f"AZURE_CORE_{name}": value for name, value in settings.items()},
     }

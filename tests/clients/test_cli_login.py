@@ -48,6 +48,57 @@ def test_the_account_is_shown_and_listed(az: Az, cloud: RunningCloud) -> None:
     assert az("account", "list-locations", "--query", "[?name=='westeurope'].name") == ["westeurope"]
 
 
+def test_the_machines_identity_logs_in(cloud: RunningCloud, tmp_path: Path) -> None:
+    az = registered(tmp_path, cloud)
+
+    [account] = az("login", "--identity")
+
+    assert (account["id"], account["tenantId"]) == (cloud.subscription, cloud.tenant)
+    assert account["user"] == {"assignedIdentityInfo": "MSI", "name": "systemAssignedIdentity", "type": "servicePrincipal"}
+    assert "loadme-management" in az("group", "list", "--query", "[].name")
+
+
+def test_a_user_assigned_identity_logs_in_by_its_client_id(az: Az, cloud: RunningCloud, tmp_path: Path) -> None:
+    app = az("identity", "show", "--resource-group", "loadme-management", "--name", "loadme-app")
+    other = registered(tmp_path, cloud)
+
+    [account] = other("login", "--identity", "--client-id", app["clientId"])
+
+    assert account["user"]["assignedIdentityInfo"] == f"MSIClient-{app['clientId']}"
+    refused = other.error("group", "create", "--name", "not-its-own", "--location", "westeurope")
+    assert "(AuthorizationFailed)" in refused
+    assert app["principalId"] in refused
+
+
+def test_an_identity_that_is_not_there_is_refused(cloud: RunningCloud, tmp_path: Path) -> None:
+    az = registered(tmp_path, cloud)
+
+    assert "Identity not found" in az.error("login", "--identity", "--client-id", "99999999-9999-4999-8999-999999999999")
+
+
+def test_a_workload_logs_in_by_its_token(cloud: RunningCloud, tmp_path: Path) -> None:
+    token = Path(cloud.state["deployer"]["federated_token"]).read_text()
+    words = ("--service-principal", "--username", cloud.client_id, "--tenant", cloud.tenant, "--federated-token", token)
+
+    assert registered(tmp_path, cloud)("login", *words)[0]["id"] == cloud.subscription
+
+
+def test_a_certificate_logs_in(cloud: RunningCloud, tmp_path: Path) -> None:
+    certificate = cloud.state["deployer"]["certificate"]
+    words = ("--service-principal", "--username", cloud.client_id, "--tenant", cloud.tenant, "--certificate", certificate)
+
+    assert registered(tmp_path, cloud)("login", *words)[0]["id"] == cloud.subscription
+
+
+def test_under_azures_own_names_no_cloud_need_be_registered(cloud: RunningCloud, tmp_path: Path) -> None:
+    az = Az(tmp_path, cloud)
+
+    [account] = log_in(az, cloud)
+
+    assert account["cloudName"] == "AzureCloud"
+    assert "loadme-management" in az("group", "list", "--query", "[].name")
+
+
 def test_the_cli_hands_out_its_token(az: Az, cloud: RunningCloud) -> None:
     token = az("account", "get-access-token")
 
