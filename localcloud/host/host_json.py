@@ -65,6 +65,17 @@ class HostJson:
         return limit
 
     @property
+    def unheeded(self) -> list[str]:
+        """What it asks for that the local host does not do; it then behaves as if that were not there."""
+        asked = {
+            "extensions.http.dynamicThrottlesEnabled": self.at("extensions", "http", "dynamicThrottlesEnabled", default=False),
+            "concurrency.dynamicConcurrencyEnabled": self.at("concurrency", "dynamicConcurrencyEnabled", default=False),
+            "extensions.http.customHeaders": self.at("extensions", "http", "customHeaders", default=None),
+            "functions": self.at("functions", default=None),
+        }
+        return [name for name, value in asked.items() if value and str(value).lower() != "false"]
+
+    @property
     def log_level(self) -> str:
         """`logging.logLevel.default`."""
         return str(self.at("logging", "logLevel", "default", default="Information"))

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from .answers import answer
+from .expressions import queue_name
 from .newtonsoft import BadJson
-from .outputs import OutputError, QueueOutput, messages, queue_name
+from .outputs import OutputError, QueueOutput, messages
 from .protocol import Data, Finished, Response, Trigger
 
 log = logging.getLogger("host.outputs")
@@ -78,21 +79,21 @@ class Invoker:
         values = {**finished.outputs, **({"$return": finished.returned} if finished.returned is not None else {})}
         outputs = self._outputs.get(function, FunctionOutputs())
         try:
-            await self._write(outputs.queues, values, trigger)
+            await self._write(function, outputs.queues, values, trigger)
             return Outcome(response=answer(values.get(outputs.http)))
         except Exception as error:  # whatever storage raises is the end of this invocation, not of the host
             if not isinstance(error, (BadJson, OutputError)):
                 log.exception("function %s: an output cannot be written", function)
             return Outcome(f"an output cannot be written: {type(error).__name__}: {error}")
 
-    async def _write(self, queues: Sequence[QueueOutput], values: Mapping[str, Data], trigger: Trigger) -> None:
+    async def _write(self, function: str, queues: Sequence[QueueOutput], values: Mapping[str, Data], trigger: Trigger) -> None:
         """In parallel, one after the other within one output. All of them are tried, whatever becomes of the others."""
-        writing = (self._write_one(output, values[output.parameter], trigger) for output in queues if output.parameter in values)
+        names = {output: queue_name(output.queue, function, trigger, self._now()) for output in queues if output.parameter in values}
+        writing = (self._write_one(output.connection, name, values[output.parameter]) for output, name in names.items())
         for result in await asyncio.gather(*writing, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 
-    async def _write_one(self, output: QueueOutput, value: Data, trigger: Trigger) -> None:
-        name = queue_name(output.queue, trigger, self._now())
+    async def _write_one(self, connection: str, queue: str, value: Data) -> None:
         for body in messages(value):
-            await self._storage.send(output.connection, name, body)
+            await self._storage.send(connection, queue, body)

@@ -1,18 +1,12 @@
-"""What becomes of a function's outputs: the messages that the host makes of a value, and the queue that they go to."""
+"""What becomes of a function's outputs: the messages that the host makes of a value."""
 
 from __future__ import annotations
 
-import re
-import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from .newtonsoft import is_json, parse, to_string
-from .protocol import Bytes, Data, HttpTrigger, Json, Number, QueueTrigger, Text, Trigger
-
-EXPRESSION = re.compile(r"\{([^{}]+)\}")
+from .protocol import Bytes, Data, Json, Number, Text
 
 
 class OutputError(Exception):
@@ -54,27 +48,3 @@ def _of_text(text: str) -> list[bytes]:
 
 def _each(value: Any) -> list[bytes]:
     return [to_string(element).encode() for element in (value if isinstance(value, list) else [value])]
-
-
-def queue_name(pattern: str, trigger: Trigger, now: datetime) -> str:
-    """The name with its `{expressions}` replaced by what the trigger brought; raises OutputError naming one that it did not bring."""
-    values = _binding_data(trigger)
-    system = {"rand-guid": str(uuid.uuid4()), "datetime": now.strftime("%Y-%m-%dT%H-%M-%SZ")}
-
-    def value(found: re.Match[str]) -> str:
-        name = found[1].lower()
-        if name not in values and name not in system:
-            raise OutputError(f"No value for named parameter '{found[1]}'.")
-        return values[name] if name in values else system[name]
-
-    return EXPRESSION.sub(value, pattern).lower()
-
-
-def _binding_data(trigger: Trigger) -> Mapping[str, str]:
-    match trigger:
-        case HttpTrigger():
-            return {name.lower(): value for name, value in {**trigger.query, **trigger.route}.items()}
-        case QueueTrigger():
-            return {name.lower(): value for name, (_, value) in trigger.metadata.items()}
-        case _:
-            return {}

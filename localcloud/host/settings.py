@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import platform
 import re
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ __all__ = ["HostError", "HostSettings", "HttpOptions", "QueueOptions", "Shutdown
 
 HTTP_BODY_LIMIT = 104_857_600
 LONGEST_HOST_ID = 32
+log = logging.getLogger("host.settings")
 SWITCHED_ON = {"1", "true"}
 
 
@@ -101,6 +103,8 @@ def read_settings(app: Path, environment: Mapping[str, str], **command_line: Any
     if not (app / script).is_file():
         raise HostError(f"{app} has no {script}: give the folder of a function app with --app")
     host = HostJson(read_json(app / "host.json"), merged)
+    for name in host.unheeded:
+        log.warning("host.json: %s is not supported by the local host and is not heeded", name)
     return HostSettings(
         app=app.resolve(),
         environment=merged,

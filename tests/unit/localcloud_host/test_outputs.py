@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from localcloud.host.expressions import queue_name
 from localcloud.host.newtonsoft import BadJson, parse, printed, to_string
-from localcloud.host.outputs import OutputError, messages, queue_name
+from localcloud.host.outputs import OutputError, messages
 from localcloud.host.protocol import (
     Bytes,
     Data,
@@ -154,8 +155,8 @@ class TestNewtonsoft:
         assert printed("a\u2028\u0085é\x01/") == '"a\\u2028\\u0085é\\u0001/"'
 
 
-def http(**route: str) -> HttpTrigger:
-    return HttpTrigger("GET", "", {"Day": "Monday"}, {}, route, b"")
+def http(body: bytes = b"", **route: str) -> HttpTrigger:
+    return HttpTrigger("GET", "", {"Day": "Monday", "code": "secret"}, {"x-own": "mine"}, route, body)
 
 
 class TestQueueNames:
@@ -167,22 +168,28 @@ class TestQueueNames:
             ("Out", TimerTrigger("{}"), "out"),
             ("out-{Name}", http(name="A"), "out-a"),
             ("out-{day}", http(), "out-monday"),
+            ("out-{query.day}-{headers.x-own}", http(), "out-monday-mine"),
+            ("out-{b.c}-{day}", http(b'{"b": {"C": 5}, "day": "x"}'), "out-5-monday"),
             ("out-{dequeueCount}", QueueTrigger("", {"DequeueCount": ("json", "2")}), "out-2"),
+            ("out-{own.a}", QueueTrigger("", {"own": ("json", '{"a":"x"}')}), "out-x"),
             ("out-{DateTime}", http(), "out-2026-11-22t12-30-00z"),
+            ("{sys.MethodName}-{sys.utcnow}", http(), "f-2026-11-22t12:30:00z"),
         ],
     )
     def test_expressions_are_what_the_trigger_brought(self, pattern: str, trigger: Trigger, name: str) -> None:
-        assert queue_name(pattern, trigger, NOW) == name
+        assert queue_name(pattern, "f", trigger, NOW) == name
 
-    def test_each_guid_is_another_one(self) -> None:
-        first, second = (queue_name("{rand-guid}", http(), NOW) for _ in range(2))
+    @pytest.mark.parametrize("expression", ["{rand-guid}", "{sys.randguid}"])
+    def test_each_guid_is_another_one(self, expression: str) -> None:
+        first, second = (queue_name(expression, "f", http(), NOW) for _ in range(2))
 
         assert first != second
         assert re.fullmatch(r"[0-9a-f-]{36}", first)
 
-    def test_what_the_trigger_did_not_bring_fails(self) -> None:
-        with pytest.raises(OutputError, match="No value for named parameter 'absent'"):
-            queue_name("out-{absent}", http(), NOW)
+    @pytest.mark.parametrize(("name", "body"), [("absent", b""), ("code", b""), ("b.c", b'{"b": 1}'), ("b", b"{b"), ("b", b"[1]")])
+    def test_what_the_trigger_did_not_bring_fails(self, name: str, body: bytes) -> None:
+        with pytest.raises(OutputError, match=f"No value for named parameter '{name}'"):
+            queue_name(f"out-{{{name}}}", "f", http(body), NOW)
 
 
 START = http_function("start")

@@ -24,6 +24,12 @@ def a_route(route: str, function: str = "f", methods: tuple[str, ...] = ()) -> H
         ("api/v{major:int}.{minor:int}", "/api/v1.2", {"major": "1", "minor": "2"}),
         ("api/{id:guid}", "/api/0f8fad5b-d9cb-469f-a165-70867728950e", {"id": "0f8fad5b-d9cb-469f-a165-70867728950e"}),
         ("api/{word:length(2,3)}", "/api/abc", {"word": "abc"}),
+        (r"api/{code:regex(^\d{{3}}-[a-z]?$)}", "/api/123-x", {"code": "123-x"}),
+        ("api/{n:min(2):max(5)}/x", "/api/5/x", {"n": "5"}),
+        ("api/{x:double}/{day:datetime}", "/api/-1.5e3/2026-01-02", {"x": "-1.5e3", "day": "2026-01-02"}),
+        ("api/{flag:bool}/{n:decimal}", "/api/True/1,000.5", {"flag": "True", "n": "1,000.5"}),
+        ("api/{Name:INT}", "/api/7", {"Name": "7"}),
+        ("api/{page:int=1}/{*rest}", "/api", {"page": "1"}),
     ],
 )
 def test_a_path_matches_and_gives_its_parameters(route: str, path: str, parameters: dict[str, str]) -> None:
@@ -40,6 +46,12 @@ def test_a_path_matches_and_gives_its_parameters(route: str, path: str, paramete
         ("api/{word:length(2,3)}", "/api/abcd"),
         ("api/{word:alpha}", "/api/a1"),
         ("api/{number:range(1,5)}", "/api/6"),
+        (r"api/{code:regex(^\d{{3}}$)}", "/api/1234"),
+        ("api/{n:min(2):max(5)}", "/api/1"),
+        ("api/{day:datetime}", "/api/today"),
+        ("api/{x:double}", "/api/1.x"),
+        ("api/{id:guid}", "/api/1234"),
+        ("api/{flag:bool}", "/api/yes"),
     ],
 )
 def test_another_path_does_not_match(route: str, path: str) -> None:

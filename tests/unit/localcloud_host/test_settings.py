@@ -56,6 +56,16 @@ def test_the_environment_wins_over_local_settings(app: Path) -> None:
     assert read_settings(app, {"A": "real"}).environment == {"A": "real", "B": "file"}
 
 
+def test_what_is_not_heeded_is_said(app: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(
+        app, "host.json", {"extensions": {"http": {"dynamicThrottlesEnabled": True}}, "concurrency": {"dynamicConcurrencyEnabled": False}}
+    )
+
+    read_settings(app, {})
+
+    assert caplog.messages == ["host.json: extensions.http.dynamicThrottlesEnabled is not supported by the local host and is not heeded"]
+
+
 def test_no_timeout_is_minus_one(app: Path) -> None:
     write(app, "host.json", {"functionTimeout": "-1"})
 
