@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.schemas import Mismatch, Schemas
-from localcloud.arm.errors import not_supported
+from localcloud.arm.deployments.schemas import TYPE_KEYS, Mismatch, Schemas
+from localcloud.arm.errors import invalid_content, not_supported
 from localcloud.arm.expressions import Evaluation, Evaluator, ExpressionError
 from localcloud.arm.expressions.jsons import load
 from localcloud.arm.expressions.values import find_key
@@ -19,6 +19,7 @@ from localcloud.arm.expressions.values import find_key
 Secrets = Callable[[str, str, str | None], str]
 
 _LEVELS = 4  # of evaluation that one default takes
+_KEYS = {key.lower(): key for key in ("defaultValue", "metadata", *TYPE_KEYS)}
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,7 @@ class Parameters:
     """Values by name, whatever its case. Raises ARM's errors for missing, unknown and ill-typed ones when it is made."""
 
     def __init__(self, source: Mapping[str, Any], given: Mapping[str, Any], *, secrets: Secrets | None = None) -> None:
-        self._declared: dict[str, Mapping[str, Any]] = dict(source.get("parameters") or {})
-        if not all(isinstance(declared, dict) for declared in self._declared.values()):
-            raise errors.invalid_template("Every parameter of the template must be an object", "properties.template.parameters")
+        self._declared = {name: _declaration(name, declared) for name, declared in (source.get("parameters") or {}).items()}
         self._schemas = Schemas(source)
         self._secrets = secrets
         self._values: dict[str, _Value] = {}
@@ -152,6 +151,19 @@ class Parameters:
             raise errors.invalid_template(
                 f"The template parameter '{name}' is not valid: {error}", f"properties.template.parameters.{name}"
             ) from None
+
+
+def _declaration(name: str, given: Any) -> Mapping[str, Any]:
+    """With its keys in ARM's spelling: they may be written in any case, but none may be made up."""
+    if not isinstance(given, dict):
+        raise errors.invalid_template("Every parameter of the template must be an object", "properties.template.parameters")
+    for key in given:
+        if key.lower() not in _KEYS:
+            raise invalid_content(
+                f"Could not find member '{key}' on object of type 'TemplateInputParameter'. "
+                f"Path 'properties.template.parameters.{name}.{key}', line 1, position 1."
+            )
+    return {_KEYS[key.lower()]: value for key, value in given.items()}
 
 
 def _object(name: str, secret: str) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from localcloud.arm.deployments.types import TYPES
+from localcloud.arm.errors import not_supported
 from localcloud.arm.expressions import ExpressionError
 from localcloud.arm.expressions.values import compact, find_key, holds, is_of, text, type_name
 
@@ -44,6 +45,8 @@ _SHAPES: dict[str, tuple[type, ...]] = {
     "properties": (dict,),
     "type": (str,),
 }
+_UNSUPPORTED = ("validate",)
+TYPE_KEYS = ("$ref", *_SHAPES, "sealed", *_UNSUPPORTED)
 
 
 class Schemas:
@@ -138,7 +141,8 @@ class Schemas:
                 raise Mismatch(f"{path}.{name}", f"The value for this property is not provided. {_SYNTAX}")
             self._check(part, None if key is None else value[key], f"{path}.{name}", hide, depth + 1)
         known = {name.lower() for name in properties}
-        others = _unless_null(declared, "additionalProperties")
+        # The oldest templates of the second version say `sealed`.
+        others = False if declared.get("sealed") is True else _unless_null(declared, "additionalProperties")
         for key, item in value.items():
             if key.lower() not in known and others is not True and not declared.get("discriminator"):
                 if others is False:
@@ -173,6 +177,9 @@ class Schemas:
 
 
 def _sound(declared: Type) -> Type:
+    for key in _UNSUPPORTED:
+        if declared.get(key):
+            raise not_supported(f"The key '{key}' of a type")
     for key, kinds in _SHAPES.items():
         if declared.get(key) is not None and not isinstance(declared[key], kinds):
             raise ExpressionError(f"The '{key}' of a type is not valid")

@@ -225,6 +225,7 @@ TYPES = {
     },
     "any": {"nullable": True},
     "loop": {"$ref": "#/definitions/loop"},
+    "sealed": {"type": "object", "properties": {"a": {"type": "int"}}, "sealed": True},
 }
 
 
@@ -257,6 +258,7 @@ def test_values_of_defined_types(name: str, value: Any) -> None:
         ("thing", {"name": "abc", "next": {"name": "x"}}, "'p.next.name' is not valid"),
         ("thing", {"name": "abc", "colour": 1}, "'p.colour' is not valid. The property is not one of those that are defined"),
         ("words", {"a": 1}, "'p.a' is not valid. Expected a value of type 'String, Uri'"),
+        ("sealed", {"a": 1, "b": 1}, "'p.b' is not valid. The property is not one of those that are defined: 'a'"),
         ("pair", [1], "Expected '2' item(s), but received '1'"),
         ("pair", [1, True, 2], "Expected '2' item(s), but received '3'"),
         ("pair", [1, 2], "'p[1]' is not valid"),
@@ -306,3 +308,15 @@ def test_an_error_tells_the_line_of_the_parameter_in_a_template_as_it_is_usually
 )
 def test_a_place_in_a_template(path: str, found: Any) -> None:
     assert place({"a": 1, "b": [{"d": {}}, {"c": [1]}]}, path) == found
+
+
+def test_keys_of_a_parameter_may_be_written_in_any_case_but_not_be_made_up() -> None:
+    made = make({"p": {"TYPE": "string", "DefaultValue": "a", "allowedvalues": ["a", "b"]}})
+    assert made.parameters.value("p") == "a"
+    assert "part of the allowed" in refusal({"p": {"TYPE": "string", "allowedvalues": ["a", "b"]}}, {"p": "c"}).message
+    with pytest.raises(ArmError, match="Could not find member 'default' on object of type 'TemplateInputParameter'") as caught:
+        make({"p": {"type": "string", "default": "a"}})
+    assert caught.value.code == "InvalidRequestContent"
+    with pytest.raises(ArmError) as refused:
+        make({"p": {"type": "string", "validate": ["[lambda('x', true())]", "no"]}}, {"p": "a"})
+    assert refused.value.code == "LocalCloudNotSupported"
