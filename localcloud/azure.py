@@ -12,6 +12,7 @@ from typing import Any
 
 import certifi
 import jwt
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from localcloud.arm import ArmState
@@ -58,6 +59,9 @@ class Azure:
         self.registry: Registry | None = None
         """Where the images of real containers are."""
         self._bundle = folder / "certificates" / "bundle.pem"
+        self._tokens: ASGIApp = Starlette()
+        self.told: Callable[[], Mapping[str, str]] = dict
+        """The app's settings: what they name on this machine a container may need."""
         self.vaults = Vaults(folder / "vaults.json", self._seconds)
         self._declared = Declared(folder / "declared.json") if settings.kept else None
         self._identity_port = 0
@@ -95,7 +99,7 @@ class Azure:
         self._serve_vaults()
         machine = self.logins.machine(state.all_identities)
         tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities, machine)
-        watched = self.watch(tokens, "identity")
+        watched = self._tokens = self.watch(tokens, "identity")
         self._stack.enter_context(ThreadedServer(watched, listening))
         self.identity_tls_url = self._serve(watched, 0)
         self.settings.say(f"identity  {self.identity_url}")
@@ -144,6 +148,10 @@ class Azure:
         self._fill_vaults()
         state.journal.clear()
 
+    def _ports(self) -> set[int]:
+        text = " ".join((self.arm_url, self.vault_url, self.login_url, *self.told().values()))
+        return {int(port) for port in re.findall(r"//127\.0\.0\.1:(\d+)", text)}
+
     def _seconds(self) -> float:
         return self.clock.now().timestamp()
 
@@ -166,6 +174,8 @@ class Azure:
             state=lambda: self.state,
             platform=self._platform_environment(),
             bundle=self._bundle,
+            metadata=lambda: self._tokens,
+            ports=self._ports,
         )
         runtime, self.registry = make_runtime(parts)
         owners = (*self.settings.arm.owners, MACHINE.principal_id)

@@ -131,6 +131,7 @@ class Cloud(Controls):
 
     def _start_azure(self, folder: Path, authority: Authority) -> Azure:
         azure = self._azure = Azure(self.settings, folder, authority)
+        azure.told = lambda: self.environment
         self._stack.callback(azure.stop)
         azure.start()
         return azure

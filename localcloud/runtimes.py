@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from starlette.types import ASGIApp
 
 from localcloud.arm import ArmState
 from localcloud.arm.containerregistry.access import RegistryAccess
 from localcloud.containers import ImageMap, ProcessRuntime, Runtime, engine
 from localcloud.containers.local_registries import LocalRegistries
+from localcloud.containers.networks import Networks, are_possible
 from localcloud.containers.real import Platform, RealRuntime
 from localcloud.containers.registry import RegistryServer
 from localcloud.containers.registry_tokens import AUDIENCES, Signer
 from localcloud.containers.registry_tokens import create_app as create_token_app
+from localcloud.containers.runtime import IDENTITY_HOST
 from localcloud.servers import ThreadedServer
 from localcloud.settings import CloudSettings
 from localcloud.tokens import TokenSigner
@@ -26,7 +30,10 @@ BUNDLE_INSIDE = "/etc/localcloud/ca-bundle.pem"
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a runtime needs of its cloud. `platform` is what ACI would set in a container, `bundle` the certificates to trust there."""
+    """What a runtime needs of its cloud. `platform` is what ACI would set in a container, `bundle` the certificates to trust there.
+
+    `metadata` are the metadata services of all groups, below /groups/{name}, `ports` those of the cloud that a container may need.
+    """
 
     settings: CloudSettings
     folder: Path
@@ -35,6 +42,8 @@ class Parts:
     state: Callable[[], ArmState]
     platform: Mapping[str, str]
     bundle: Path
+    metadata: Callable[[], ASGIApp]
+    ports: Callable[[], Iterable[int]]
 
     @property
     def shares(self) -> Path:
@@ -73,14 +82,25 @@ def _real(parts: Parts) -> tuple[RealRuntime, Registry]:
     server, tokens = _registry(parts, owner)
     registries = LocalRegistries(server.address, tokens, RegistryAccess(parts.state).knows, lambda identity: _token(parts, identity))
     parts.stack.callback(registries.close)
-    # Inside, the certificates are in another place.
+    networks = _networks(parts)
+    # Inside, the certificates are in another place, and the metadata service where a network of its own has it.
     environment = {name: value.replace(str(parts.bundle), BUNDLE_INSIDE) for name, value in parts.platform.items()}
+    if networks:
+        environment.pop(IDENTITY_HOST, None)
     platform = Platform(environment=environment, folders={BUNDLE_INSIDE: parts.bundle})
     label = str(parts.settings.folder.resolve())
-    runtime = RealRuntime(found, parts.folder / "containers", registries, platform, parts.shares, label)
+    runtime = RealRuntime(found, parts.folder / "containers", registries, platform, parts.shares, label, networks)
     parts.stack.callback(runtime.close)
     parts.settings.say(f"registry  {server.address} (push to it: python -m localcloud push IMAGE)")
     return runtime, Registry(found.name, server.address, owner)
+
+
+def _networks(parts: Parts) -> Networks | None:
+    """For groups with networks of their own: only Podman can join one that is there already."""
+    if parts.settings.containers != "podman" or parts.settings.host_network or not are_possible():
+        parts.settings.say("containers share this machine's network")
+        return None
+    return Networks(parts.folder / "networks", parts.metadata, parts.ports)
 
 
 def _registry(parts: Parts, owner: tuple[str, str]) -> tuple[RegistryServer, str]:

@@ -51,6 +51,7 @@ class CloudSettings:
     folder: Path = Path(".localcloud")
     images: tuple[Path, ...] = ()
     containers: str = "processes"  # or podman, docker
+    host_network: bool = False  # real containers share the machine's network, even where groups could have their own
     workflows: Path | None = None
     port: int | None = None
     fixed_ports: bool = True

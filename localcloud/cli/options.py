@@ -32,6 +32,7 @@ _OPTIONS = (
         show_default=True,
         help="What runs the containers; real ones need images, pushed with `push`, and no image map.",
     ),
+    click.option("--host-network", is_flag=True, help="Real containers share this machine's network, instead of one for each group."),
     click.option("--port", type=values.Port(), help="Port of the function app. [default: 7071, or a free one]"),
     click.option("--scale", type=values.Scale(), default=0.05, show_default=True, help="How long Azure's waits take; 1 is as on Azure."),
     click.option("--seed", type=int, default=0, show_default=True, help="Decides which unpleasant coincidences happen."),

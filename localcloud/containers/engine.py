@@ -45,6 +45,7 @@ class Engine:
         env_file: Path,
         inherited: Iterable[str] = (),
         mounts: Sequence[tuple[Path, str, bool]] = (),
+        network: Sequence[str] = ("--network", "host"),
     ) -> list[str]:
         """Runs in the foreground until the container has ended, with its exit code.
 
@@ -65,7 +66,7 @@ class Engine:
         first, *rest = launch.command or ("",)
         return [
             *(self.name, "run", "--name", container, "--label", f"{LABEL}={label}", "--pull", "never"),
-            *("--network", "host", "--env-file", str(env_file)),
+            *(*network, "--env-file", str(env_file)),
             *(word for name in inherited for word in ("--env", name)),
             *(podmans if self.name == "podman" else []),
             *self._limits(launch),

@@ -24,7 +24,7 @@ KILLED = 137
 class Held:
     """Runs at once, in `work` below its folder, which goes when it has been stopped. `options` are `init`'s."""
 
-    address = "127.0.0.1"  # a process listens on this machine
+    address: str = "127.0.0.1"  # a process listens on this machine
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path, options: Mapping[str, Any] | None = None) -> None:
         self.folder = folder

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: install-debian.sh
-# What real containers need on Debian or Ubuntu: Podman, runc, a registry server, a static busybox for tests. Run it as often as you
+# What real containers need on Debian or Ubuntu: Podman, runc, slirp4netns, a registry server, a static busybox for tests. Run it as often as you
 # like. Its settings of Podman are for this checkout alone, in .containers/: the machine's own, and its images, are left alone.
 set -euo pipefail
 home="$(cd "$(dirname "$0")/../.." && pwd)/.containers"
@@ -9,7 +9,7 @@ volatile="/run/loadme-containers/$(printf %s "$home" | cksum | cut -d' ' -f1)"
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 missing=()
-for pair in podman:podman runc:runc docker-registry:docker-registry busybox:busybox-static; do
+for pair in podman:podman runc:runc docker-registry:docker-registry busybox:busybox-static slirp4netns:slirp4netns; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then

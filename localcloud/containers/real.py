@@ -1,7 +1,8 @@
 """Containers run by Podman or Docker: real images, really pulled, behind real walls.
 
-The network is the machine's own, so that containers of a group meet at 127.0.0.1 and reach this cloud there. A container has the
-environment of its image, of the platform and of its group, in this order; its volumes are folders of this machine.
+A group has a network of its own where that is possible (see `networks`), or else the machine's: either way its containers meet at
+127.0.0.1 and reach this cloud there. A container has the environment of its image, of the platform and of its group, in this order; its
+volumes are folders of this machine.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from typing import Protocol
 from localcloud.containers.engine import Engine
 from localcloud.containers.held import KILLED, Held
 from localcloud.containers.manifests import Place, Unavailable
+from localcloud.containers.networks import RESOLVER, GroupNetwork, Networks
 from localcloud.containers.runtime import OOM_KILLED, Ended, Launch, Login, Problem, Pull
 from localcloud.containers.terminals import ProcessTerminal
 from localcloud.containers.volumes import Volumes
+from localcloud.ports import LOOPBACK
 
 _log = logging.getLogger(__name__)
 
@@ -62,13 +65,23 @@ class RealRuntime:
 
     executes = True
 
-    def __init__(self, engine: Engine, root: Path, registries: Registries, platform: Platform, shares: Path, label: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        root: Path,
+        registries: Registries,
+        platform: Platform,
+        shares: Path,
+        label: str,
+        networks: Networks | None = None,
+    ) -> None:
         self._engine = engine
         self._root = root
         self._registries = registries
         self._platform = platform
         self._volumes = Volumes(root / "volumes", shares)
         self._label = label
+        self._networks = networks
         self._id = secrets.token_hex(3)
         self._numbers = itertools.count(1)
         self._images: dict[tuple[str, str], str] = {}  # what was pulled, by group and the image's name
@@ -86,6 +99,8 @@ class RealRuntime:
     def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
         def fetch() -> None:
             try:
+                if self._networks:
+                    self._networks.of(order.group)  # here, where nobody waits for it
                 self._fetch(order, found)
             except Unavailable as unavailable:
                 advice = self._registries.advice(order.image) if unavailable.absent else order.refusal
@@ -103,6 +118,7 @@ class RealRuntime:
         image = self._images.get((launch.group, launch.image))
         if image is None:
             raise LookupError(f"{launch.image} was not pulled")
+        network = self._networks.of(launch.group) if self._networks else None
         number = next(self._numbers)
         folder = self._root / f"{launch.group}.{launch.container}.{number}"
         (folder / "work").mkdir(parents=True)
@@ -110,9 +126,16 @@ class RealRuntime:
         environment, inherited = divided(self._environment(launch), {**os.environ, **self._engine.environment})
         env_file = write_environment(folder / "environment", environment)
         words = self._engine.run(
-            name, image, launch, label=self._label, env_file=env_file, inherited=inherited, mounts=self._mounts(launch)
+            name,
+            image,
+            launch,
+            label=self._label,
+            env_file=env_file,
+            inherited=inherited,
+            mounts=self._mounts(launch),
+            **_network_of(network, launch),
         )
-        container = RealContainer(self._engine, name, words, inherited, folder)
+        container = RealContainer(self._engine, name, words, inherited, folder, network.address if network else LOOPBACK)
         with self._lock:
             self._running.add(container)
         container.watch(ended, self._forget)
@@ -120,6 +143,8 @@ class RealRuntime:
 
     def forget(self, group: str) -> None:
         self._volumes.forget(group)
+        if self._networks:
+            self._networks.forget(group)
 
     def close(self) -> None:
         with self._lock:
@@ -129,6 +154,8 @@ class RealRuntime:
         for container in running:
             container.join(CLOSE_WITHIN)
         self.sweep()
+        if self._networks:
+            self._networks.close()
         if self._images:
             self._engine.do(self._engine.remove_images(sorted(set(self._images.values()))))
         shutil.rmtree(self._root, ignore_errors=True)
@@ -168,7 +195,8 @@ class RealRuntime:
 class RealContainer(Held):
     """A container whose foreground command is held: when that is killed, so is the container."""
 
-    def __init__(self, engine: Engine, name: str, words: Sequence[str], inherited: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, engine: Engine, name: str, words: Sequence[str], inherited: Mapping[str, str], folder: Path, address: str) -> None:
+        self.address = address
         self._engine = engine
         self._name = name
         options = {"lets_go": True, "after": engine.remove([name])}
@@ -187,6 +215,15 @@ class RealContainer(Held):
         # Podman's monitor of Debian 12 leaves its mark where Podman was called, and Podman never finds it.
         marked = (self.folder / "work" / "oom").exists()
         return marked or self._engine.do(self._engine.was_oom_killed(self._name)).stdout.strip() == "true"
+
+
+def _network_of(network: GroupNetwork | None, launch: Launch) -> dict[str, list[str]]:
+    """For the engine: nothing when it is this machine's."""
+    if network is None:
+        return {}
+    for port in launch.ports:
+        network.open(port)
+    return {"network": ["--network", f"ns:{network.path}", "--dns", RESOLVER]}
 
 
 def divided(environment: Mapping[str, str], engines: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

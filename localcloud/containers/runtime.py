@@ -38,7 +38,10 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """One start of one container. An empty command means the image's own; `memory` (GiB) and `cpu` (cores) are its limits, if not 0."""
+    """One start of one container. An empty command means the image's own; `memory` (GiB) and `cpu` (cores) are its limits, if not 0.
+
+    `ports` are those at which others than its group may ask it.
+    """
 
     group: str
     container: str
@@ -49,6 +52,7 @@ class Launch:
     memory: float = 0.0
     cpu: float = 0.0
     is_init: bool = False
+    ports: tuple[int, ...] = ()
 
     def platform(self, environment: Mapping[str, str]) -> dict[str, str]:
         """What the platform sets in this container, of all that it can: an init container has no identity, and {group} is the group."""

@@ -158,7 +158,7 @@ class RealCloud:
 
 
 @contextmanager
-def real_cloud(folder: Path, engine: Engine, image: str) -> Iterator[RealCloud]:
+def real_cloud(folder: Path, engine: Engine, image: str, *, host_network: bool = False) -> Iterator[RealCloud]:
     """With the image in its registries, and everything gone afterwards."""
     with ExitStack() as stack:
         clock = ScaledClock(0.01)
@@ -173,13 +173,15 @@ def real_cloud(folder: Path, engine: Engine, image: str) -> Iterator[RealCloud]:
         identities = create_identity_app(signer, NOBODY, "secret", identities_of)
         metadata = stack.enter_context(ThreadedServer(identities))
         parts = Parts(
-            settings=CloudSettings(folder=folder, containers="podman"),
+            settings=CloudSettings(folder=folder, containers="podman", host_network=host_network),
             folder=folder,
             stack=stack,
             signer=signer,
             state=lambda: states[0],
             platform={"SSL_CERT_FILE": str(authority.ca), "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"{metadata.url}/groups/{{group}}"},
             bundle=authority.ca,
+            metadata=lambda: identities,
+            ports=lambda: [metadata.port],
         )
         runtime, registry = make_runtime(parts)
         assert registry is not None

@@ -36,7 +36,7 @@ def test_an_image_is_pulled_with_either_password_of_the_admin_account_and_known_
         assert real.over(f"admin{number}")["exitCode"] == 0
     events = real.view("admin0")["containers"][0]["properties"]["instanceView"]["events"]
     assert events[0]["message"].startswith(f'pulling image "{SERVER}/tools/busybox@sha256:')
-    assert [event["name"] for event in events] == ["Pulling", "Pulled", "Started"]
+    assert [event["name"] for event in events][:3] == ["Pulling", "Pulled", "Started"]
 
 
 def test_nobody_else_pulls_it(real: RealCloud) -> None:

@@ -45,3 +45,9 @@ def test_a_step_reads_a_secret_and_hands_another_one_over_and_nobody_else_sees_e
 
     wait_for(lambda: api.client.delete(f"/api/runs/{run}").status_code in (204, 404), 60, "the run to be deleted")
     wait_for(lambda: name not in vaults.names("loadme"), 60, "its secret to be deleted")
+
+
+def test_a_container_reads_a_secret_with_its_own_identity_by_the_genuine_clients(api: Api) -> None:
+    run = api.start("read-secret", vault=f"{api.cloud.azure.vault_url}/contoso")
+    shown = api.ended(run)
+    assert (shown["status"], shown["outputs"]) == ("succeeded", {"length": len(SECRET)}), api.log(run, "read")

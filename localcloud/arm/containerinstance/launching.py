@@ -18,6 +18,7 @@ def launch_of(group: ContainerGroup, container: ContainerStatus) -> Launch:
         environment=container.environment,
         mounts=container.mounts,
         is_init=container in group.init,
+        ports=_ports(container),
         **_limits(group, container),
     )
 
@@ -26,6 +27,12 @@ def _limits(group: ContainerGroup, container: ContainerStatus) -> dict[str, floa
     """A container may use what it requests, or its limits where they are more; an init container all that the group has."""
     own = [{**container.requests, **(container.limits or {})}] if container.requests else [each.requests for each in group.containers]
     return {name: sum(each.get(key) or 0.0 for each in own) for name, key in (("memory", "memoryInGB"), ("cpu", "cpu"))}
+
+
+def _ports(container: ContainerStatus) -> tuple[int, ...]:
+    """Where others, and its probes, may ask it."""
+    probes = [probe.request.port for probe in (container.liveness, container.readiness) if probe and probe.request]
+    return (*dict.fromkeys([*(int(entry["port"]) for entry in container.ports), *probes]),)
 
 
 def next_delay(container: ContainerStatus, now: datetime, latencies: Latencies) -> float:

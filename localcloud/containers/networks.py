@@ -1,0 +1,228 @@
+"""A network for each container group, as on Azure: its containers meet at 127.0.0.1, and other groups are not there.
+
+It is a namespace of its own, in which 169.254.169.254 is the group's metadata service. The way out to the world is slirp4netns, which
+keeps this machine's loopback to itself; of that only the ports of this cloud are there too, at the same addresses as outside.
+The ports that a group opens are reached from this machine at an address of the group's own, 127.77.x.y.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from localcloud.containers import namespaces
+from localcloud.containers.held import Held
+from localcloud.ports import LOOPBACK
+from localcloud.servers import ThreadedServer
+
+METADATA = "169.254.169.254"
+RESOLVER = "10.0.2.3"  # slirp4netns's own
+INSIDE = "10.0.2.100"  # what it calls the namespace
+WAY_OUT = "slirp4netns"
+CHUNK = 65536
+READY_WITHIN = 5.0  # seconds; it takes some hundredths
+
+
+def are_possible() -> bool:
+    """Whether groups can have networks of their own here."""
+    return shutil.which(WAY_OUT) is not None and Path("/dev/net/tun").exists() and namespaces.can_make()
+
+
+class Networks:
+    """`metadata` answers for the metadata services, below /groups/{name}; `ports` are those of the cloud at the time."""
+
+    def __init__(self, root: Path, metadata: Callable[[], ASGIApp], ports: Callable[[], Iterable[int]]) -> None:
+        self._root = root
+        self._metadata = metadata
+        self._ports = ports
+        self._numbers = itertools.count(1)
+        self._networks: dict[str, GroupNetwork] = {}
+        self._relay = Relay()
+        self._lock = threading.Lock()
+
+    def of(self, group: str) -> GroupNetwork:
+        """The group's, which is made when it is first asked for, and has a way out. Raises OSError."""
+        with self._lock:
+            if group not in self._networks:
+                number = next(self._numbers)
+                made = GroupNetwork(number, self._root / str(number), self._relay)
+                made.serve_metadata(within(group, self._metadata()))
+                for port in sorted(set(self._ports())):
+                    made.bring_in(port)
+                self._networks[group] = made
+            found = self._networks[group]
+        found.await_way_out()
+        return found
+
+    def forget(self, group: str) -> None:
+        """At the side: whoever forgets it may hold a lock."""
+        with self._lock:
+            gone = self._networks.pop(group, None)
+        if gone is not None:
+            threading.Thread(target=gone.close, name=f"network-{group}", daemon=True).start()
+
+    def close(self) -> None:
+        with self._lock:
+            networks, self._networks = [*self._networks.values()], {}
+        for network in networks:
+            network.close()
+        self._relay.close()
+
+
+class GroupNetwork:
+    """One namespace. What joins it finds it at `path`."""
+
+    def __init__(self, number: int, folder: Path, relay: Relay) -> None:
+        self.address = f"127.77.{number // 250 % 250}.{number % 250 + 1}"
+        self._relay = relay
+        self._opened: set[int] = set()
+        self._listening: list[socket.socket] = []
+        self._server: ThreadedServer | None = None
+        self._namespace = namespaces.make()
+        self.path = f"/proc/{os.getpid()}/fd/{self._namespace}"
+        (folder / "work").mkdir(parents=True, exist_ok=True)
+        words = (WAY_OUT, "--configure", "--mtu=65520", "--disable-host-loopback", "--netns-type=path", self.path, "tap0")
+        self._way_out = Held(words, {"PATH": os.environ.get("PATH", "")}, folder)
+        self._way_out.watch(_ended, lambda _held: None)
+
+    def await_way_out(self) -> None:
+        """Returns once there is one. Raises OSError when there will be none."""
+        deadline = time.monotonic() + READY_WITHIN
+        while not namespaces.inside(self._namespace, _has_default_route):
+            if time.monotonic() > deadline or not self._way_out.runs:
+                raise OSError(f"{WAY_OUT} gives the container group no network: {self._way_out.log().decode(errors='replace')[-300:]}")
+            time.sleep(0.005)
+
+    def serve_metadata(self, app: ASGIApp) -> None:
+        """Answer at the address of Azure's metadata service."""
+        namespaces.add_address(self._namespace, METADATA)
+        self._server = ThreadedServer(app, namespaces.listen(self._namespace, METADATA, 80)).start()
+
+    def bring_in(self, port: int) -> None:
+        """What listens at the port on this machine's loopback does so in here, too."""
+        self._add(namespaces.listen(self._namespace, LOOPBACK, port), lambda: _connect(LOOPBACK, port))
+
+    def open(self, port: int) -> None:
+        """What listens at the port in here, for others than itself, is reached at `address`."""
+        if port in self._opened:
+            return
+        self._opened.add(port)
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((self.address, port))
+        listening.listen(namespaces.BACKLOG)
+        self._add(listening, lambda: namespaces.inside(self._namespace, lambda: _connect(INSIDE, port)))
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+        for listening in self._listening:
+            self._relay.remove(listening)
+        self._way_out.kill()
+        self._way_out.join(2.0)
+        os.close(self._namespace)
+
+    def _add(self, listening: socket.socket, connect: Callable[[], socket.socket]) -> None:
+        self._listening.append(listening)
+        self._relay.add(listening, connect)
+
+
+class Relay:
+    """Hands on what comes to listening sockets, on a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._servers: dict[socket.socket, asyncio.Server] = {}
+        self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
+        self._thread.start()
+
+    def add(self, listening: socket.socket, connect: Callable[[], socket.socket]) -> None:
+        """Every connection is handed on to what `connect` gives."""
+
+        async def serve() -> None:
+            async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                await hand_on(reader, writer, connect)
+
+            self._servers[listening] = await asyncio.start_server(handle, sock=listening)
+
+        asyncio.run_coroutine_threadsafe(serve(), self._loop).result()
+
+    def remove(self, listening: socket.socket) -> None:
+        """Take no more connections there."""
+
+        async def stop() -> None:
+            self._servers.pop(listening).close()
+
+        asyncio.run_coroutine_threadsafe(stop(), self._loop).result()
+
+    def close(self) -> None:
+        """End every connection, and the thread."""
+
+        async def end() -> None:
+            for server in self._servers.values():
+                server.close()
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connect: Callable[[], socket.socket]) -> None:
+    """Between a connection and the one that `connect` makes, both ways, until both have ended."""
+    try:
+        made = await asyncio.get_running_loop().run_in_executor(None, connect)
+        there, back = await asyncio.open_connection(sock=made)
+    except OSError:
+        writer.transport.abort()
+        return
+    try:
+        await asyncio.gather(_pour(reader, back), _pour(there, writer))
+    finally:
+        for end in (writer, back):
+            end.close()
+
+
+async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+
+def within(group: str, app: ASGIApp) -> ASGIApp:
+    """The application's part for a group: what is asked for at / is below /groups/{name} there."""
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        path = f"/groups/{group}{scope.get('path', '')}"
+        await app({**scope, "path": path, "raw_path": path.encode()}, receive, send)
+
+    return inner
+
+
+def _has_default_route() -> bool:
+    routes = Path("/proc/thread-self/net/route").read_text().splitlines()[1:]
+    return any(line.split()[1] == "00000000" for line in routes)
+
+
+def _connect(address: str, port: int) -> socket.socket:
+    return socket.create_connection((address, port), 5.0)
+
+
+def _ended(code: int, detail: str = "") -> None:
+    """The way out has ended: its network, most likely, too."""
