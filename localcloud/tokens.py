@@ -31,6 +31,11 @@ class Identity:
     client_id: str
     principal_id: str
 
+    @property
+    def is_a_groups_own(self) -> bool:
+        """Whether it is system-assigned: a container group's own, which goes with it."""
+        return "/containergroups/" in self.resource_id.lower()
+
     def is_called(self, word: str) -> bool:
         """Whether `word` is one of its ids, whatever the case."""
         return bool(word) and word.lower() in {self.resource_id.lower(), self.client_id.lower(), self.principal_id.lower()}

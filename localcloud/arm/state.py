@@ -138,10 +138,11 @@ class ArmState:
         return route.handler(call, **parameters)
 
     def group_identities(self, group: str) -> Sequence[Identity]:
-        """The user-assigned identities of a container group, for its metadata service; "" stands for all groups' together."""
+        """The identities of a container group, for its metadata service; "" stands for the user-assigned ones of all groups together."""
         with self.lock:
             ids = self.containers.identity_ids(group)
-            return [identity for one in ids if (identity := self.identities.find(one))]
+            assigned = [identity for one in ids if (identity := self.identities.find(one))]
+            return [*assigned, *self.containers.groups.own_identities(group)]
 
     def all_identities(self) -> Sequence[Identity]:
         """Every user-assigned identity that there is."""

@@ -24,8 +24,8 @@ def choose(given: Mapping[str, str], identities: Sequence[Identity], system: Ide
     Raises Ambiguous when there are several to choose from.
     """
     words = [given[choice] for choice in CHOICES if given.get(choice)]
-    if not words and system is not None:
-        return system
+    if not words and (own := system or next((one for one in identities if one.is_a_groups_own), None)):
+        return own
     known = [*identities, *([system] if system else [])]
     found = list(dict.fromkeys(one for one in known if all(one.is_called(word) for word in words)))
     if len(found) > 1:

@@ -56,7 +56,7 @@ class RoleDefinitions:
         wanted = self._read(call, name.lower(), known)
         self._refuse_same_name(wanted)
         for one in wanted.assignable:
-            self._state.authorization.check(call.actor, f"{KIND}/write", one)
+            self._state.authorization.check_link(call, f"{KIND}/write", one)
         self._roles[wanted.id] = wanted
         return Reply(status=201, body=wanted.show(scope))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.reading import as_object, only
 from localcloud.arm.ids import stable_guid
+from localcloud.tokens import Identity
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -35,12 +36,17 @@ def user_assigned(identity: Mapping[str, Any] | None) -> list[str]:
     return [*((identity or {}).get("userAssignedIdentities") or {})]
 
 
+def own_identity(group_id: str, name: str) -> Identity:
+    """The system-assigned identity of a container group."""
+    return Identity(name, group_id, stable_guid(f"client:{group_id}"), stable_guid(group_id))
+
+
 def show_identity(state: ArmState, identity: Mapping[str, Any] | None, group_id: str) -> dict[str, Any] | None:
     """The block with the ids that Azure fills in."""
     if not identity:
         return None
     found = {key: state.identities.find(key) for key in user_assigned(identity)}
     users = {key: {"principalId": one.principal_id, "clientId": one.client_id} for key, one in found.items() if one}
-    own = {"principalId": stable_guid(group_id)} if "SystemAssigned" in identity["type"] else {}
+    own = {"principalId": own_identity(group_id, "").principal_id} if "SystemAssigned" in identity["type"] else {}
     # The tenant is shown for both kinds, as recorded.
     return {**({"userAssignedIdentities": users} if users else {}), **own, "tenantId": state.settings.tenant, "type": identity["type"]}

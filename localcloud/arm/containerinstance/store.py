@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.containerinstance import errors
 from localcloud.arm.containerinstance.group import ContainerGroup
-from localcloud.arm.containerinstance.identity import user_assigned
+from localcloud.arm.containerinstance.identity import own_identity, user_assigned
 from localcloud.arm.containerinstance.views import KIND
 from localcloud.arm.errors import resource_not_found
 from localcloud.arm.ids import region, resource_id
+from localcloud.tokens import Identity
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -60,6 +61,11 @@ class Groups:
         """The user-assigned identities of the group of that name, or of all when it is empty: none while it runs init containers."""
         groups = [found for found in self.by_id.values() if name in ("", found.name) and not found.prepares]
         return [*{key.lower(): key for group in groups for key in user_assigned(group.identity)}.values()]
+
+    def own_identities(self, name: str) -> list[Identity]:
+        """The system-assigned identities of the groups of that name: none while they run init containers."""
+        found = [one for one in self.by_id.values() if one.name == name and not one.prepares]
+        return [own_identity(one.id, one.name) for one in found if "SystemAssigned" in (one.identity or {}).get("type", "")]
 
     def summary(self) -> dict[str, Any]:
         """For the side door: process starts and, where the group exists, its states, by every name ever used."""

@@ -10,6 +10,7 @@ from localcloud.arm.authorization.actions import has, is_within, needed
 from localcloud.arm.authorization.roles import BUILT_IN
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.ids import stable_guid
+from localcloud.identity.choosing import choose
 from tests.unit.localcloud.worlds import GROUPS, SUBSCRIPTION, World, group_body, make_world
 
 SUB = f"/subscriptions/{SUBSCRIPTION}"
@@ -298,3 +299,28 @@ def test_an_operation_is_looked_at_without_a_role_where_it_is(world: World) -> N
     url = act(world, "PUT", f"{GROUPS}/g", group_body()).headers["Azure-AsyncOperation"]
 
     assert act(world, "GET", url.partition("azure.com")[2].partition("?")[0]).status == 200
+
+
+def test_a_container_groups_own_identity_is_a_principal_and_the_one_it_gets_a_token_for(world: World) -> None:
+    world.call("PUT", IDENTITY, {"location": "westeurope"})
+    both = {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
+    world.call("PUT", f"{GROUPS}/g", group_body() | {"identity": both})
+    principal = world.call("GET", f"{GROUPS}/g").body["identity"]["principalId"]
+    identities = world.state.group_identities("g")
+
+    assert principal in world.state.principals()
+    assert assign(world, "Reader", RG, principal=principal, principalType=None).status == 201
+    assert [one.name for one in identities] == ["own", "g"]
+    chosen = choose({}, identities)
+    assert chosen is not None
+    assert (chosen.principal_id, chosen.resource_id) == (principal, f"{GROUPS}/g")
+    assert choose({"client_id": identities[0].client_id}, identities) == identities[0]
+
+
+def test_a_role_is_made_only_for_scopes_that_its_maker_may_make_roles_for(world: World) -> None:
+    assign(world, "Owner", RG)
+    properties = {"roleName": "mine", "permissions": [], "assignableScopes": [RG, SUB]}
+    refused = authorize(world, "PUT", f"{RG}{DEFINITIONS}/{NAME}", {"properties": properties}, APP)
+
+    assert refused.body["error"]["code"] == "LinkedAuthorizationFailed"
+    assert f"on the linked scope(s) '{SUB}'" in refused.body["error"]["message"]
