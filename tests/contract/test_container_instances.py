@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import ssl
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -263,3 +266,21 @@ def test_one_cannot_look_into_a_stopped_group(client: ContainerInstanceManagemen
         execute(client, name, "ls") if action == "exec" else client.containers.attach(GROUP, name, "main")
     assert caught.value.error is not None
     assert caught.value.error.code == "ContainerGroupStopped"
+
+
+def test_a_cloud_that_is_stopped_ends_the_sessions_that_are_open(tmp_path: Path) -> None:
+    with ExitStack() as clients:
+        with running_arm(tmp_path, ArmSettings(hidden_probability=0.0)) as arm, arm.containers() as client:
+            name = run(client)
+            session = execute(client, name, "/bin/sh")
+            socket = clients.enter_context(opened(arm, session.web_socket_uri))
+            socket.send(session.password)
+            assert socket.recv(timeout=10)
+            process = arm.state.containers.groups.by_id[client.container_groups.get(GROUP, name).id.lower()].containers[0].process
+            assert process is not None
+            (terminal,) = process._terminals
+            began = time.monotonic()
+        assert time.monotonic() - began < 8
+        assert not terminal.runs
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=10)
