@@ -197,6 +197,15 @@ def test_a_command_has_no_arguments_as_on_azure(arm: LocalArm, client: Container
         assert 'exec: "echo hello": No such file or directory' in all_of(socket)
 
 
+def test_a_terminal_that_does_not_know_its_size_has_the_usual_one(arm: LocalArm, client: ContainerInstanceManagementClient) -> None:
+    request = ContainerExecRequest(command="/bin/sh", terminal_size=ContainerExecRequestTerminalSize(rows=0, cols=0))
+    session = client.containers.execute_command(GROUP, run(client), "main", request)
+    assert session.web_socket_uri.endswith("&rows=24&cols=80")
+    request.terminal_size.rows = -1
+    with pytest.raises(HttpResponseError, match="to a size"):
+        client.containers.execute_command(GROUP, run(client), "main", request)
+
+
 def test_a_flood_of_output_arrives_whole(arm: LocalArm, client: ContainerInstanceManagementClient) -> None:
     session = execute(client, run(client), "/bin/sh")
     with opened(arm, session.web_socket_uri) as socket:

@@ -98,7 +98,8 @@ def _follow(status: ContainerStatus) -> Following:
 
 
 def _size(given: Any, key: str, usual: int) -> int:
-    value = given.get(key, usual)
+    """A terminal that does not know its size says 0."""
+    value = given.get(key) or usual
     if not isinstance(value, int) or not 1 <= value <= 1000:
         raise invalid_content(f"Error converting value \"{value}\" to a size. Path 'terminalSize.{key}', line 1, position 1.")
     return value
