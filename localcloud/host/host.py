@@ -178,4 +178,6 @@ class Host:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for timer in self._timers:
+            timer.abandon()
         self._storage.close()

@@ -70,7 +70,11 @@ class TimerListener:
         """Fire no more, and wait for the run that is under way; the caller limits the wait."""
         self._stopping = True
         async with self._firing:
-            self._lock.give()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Leave the timer to another host, whatever still runs."""
+        self._lock.give()
 
     async def _wait(self, until: datetime) -> None:
         while (left := (until - self._times.now()).total_seconds()) > 0:

@@ -87,9 +87,10 @@ class TestLeases:
 
 
 class TestWorkers:
-    def test_several_workers_take_turns(self, start: Hosts) -> None:
+    def test_several_workers_take_turns(self, start: Hosts, engine: str) -> None:
         """4: FUNCTIONS_WORKER_PROCESS_COUNT, round-robin; PYTHON_THREADPOOL_THREAD_COUNT: one thread runs one function at a time."""
         host = start(
+            engine=engine,
             FUNCTIONS_WORKER_PROCESS_COUNT="2",
             LOCALCLOUD_WORKER_PAUSE_SECONDS="0",
             PYTHON_THREADPOOL_THREAD_COUNT="1",

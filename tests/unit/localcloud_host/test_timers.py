@@ -215,6 +215,24 @@ class TestMonitor:
         assert second.live(1.5).starts == [1.0]
         lock.give()
 
+    def test_a_host_that_ends_leaves_its_timers_to_the_next_one(self, tmp_path: Path) -> None:
+        """3: single instance: after a stop, or an end that cut a run off, the next host has the timer at once."""
+        world = World(takes=7200, lock=Lock(tmp_path, "t"))
+
+        async def life() -> None:
+            listener = world.listener()
+            running = asyncio.create_task(listener.run())
+            await asyncio.sleep(1.5 * 3600)
+            running.cancel()
+            listener.abandon()
+
+        run(life())
+
+        assert world.starts == [1.0]
+        other = Lock(tmp_path, "t")
+        assert other.take()
+        other.give()
+
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
