@@ -24,12 +24,12 @@ from localcloud.bootstrap import DEPLOYER, VAULT_ADMINISTRATOR, Deployer
 from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.declared import Declared
-from localcloud.entra import Directory
+from localcloud.entra import Application, Directory
 from localcloud.entra import create_app as create_login_app
 from localcloud.identity import create_app as create_identity_app
 from localcloud.keyvault import Vaults
 from localcloud.keyvault import create_app as create_vault_app
-from localcloud.logins import MACHINE, Logins
+from localcloud.logins import MACHINE, Logins, identity_application
 from localcloud.ports import listen, number, usual_or_free
 from localcloud.relay import Relay
 from localcloud.runtimes import Parts, Registry, make_runtime
@@ -208,11 +208,18 @@ class Azure:
 
     def _serve_login(self) -> None:
         """Where applications log in: the deployer, who may do everything."""
-        directory = Directory([])
+        directory = Directory([], self._identity_application)
         self.login_url = self._serve(self.watch(create_login_app(self.signer, directory, self._principals), "identity"), LOGIN_PORT)
         directory.add(self.logins.deployer(self.login_url))
         self.logins.write_token(self.login_url)
         self.settings.say(f"login     {self.login_url}/{TENANT}")
+
+    def _identity_application(self, client_id: str) -> Application | None:
+        """A user-assigned identity, which logs in by its federated credentials."""
+        state = self.state
+        with state.lock:
+            found = next((one for one in state.identities.all() if one.client_id.lower() == client_id.lower()), None)
+            return identity_application(found, state.identities.federated(found)) if found else None
 
     def _principals(self) -> list[Identity]:
         """Every service principal that there is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,12 @@ MACHINE = Identity(
 
 SUBJECT = "system:serviceaccount:localcloud:deployer"
 WORKLOAD_LIFETIME = 365 * 86_400  # a cluster renews its tokens every hour; nobody is here to renew a file
+
+
+def identity_application(identity: Identity, credentials: Sequence[Mapping[str, Any]]) -> Application:
+    """A user-assigned identity as one that logs in, with its federated credentials as ARM shows them."""
+    federated = tuple(FederatedCredential(one["issuer"], one["subject"], one["audiences"][0]) for one in credentials)
+    return Application(identity=identity, federated=federated)
 
 
 class Logins:

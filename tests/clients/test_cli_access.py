@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import jwt
 import pytest
 
-from tests.clients.cloud import Az, RunningCloud
+from tests.clients.cloud import Az, RunningCloud, registered
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
@@ -17,12 +19,32 @@ def group(az: Az) -> Iterator[str]:
     return "cli-access"
 
 
-def test_an_identity_is_created_shown_and_listed(az: Az, cloud: RunningCloud, group: str) -> None:
+def test_an_identity_from_its_creation_to_its_end(az: Az, cloud: RunningCloud, group: str) -> None:
     made = az("identity", "create", "--resource-group", group, "--name", "cli-identity")
 
     assert made["type"] == "Microsoft.ManagedIdentity/userAssignedIdentities"
     assert made["tenantId"] == cloud.tenant
     assert az("identity", "show", "--resource-group", group, "--name", "cli-identity") == made
+    assert "cli-identity" in az("identity", "list", "--resource-group", group, "--query", "[].name")
+    assert "cli-identity" in az("identity", "list", "--query", "[].name")
+    az("identity", "delete", "--resource-group", group, "--name", "cli-identity")
+    assert "ResourceNotFound" in az.error("identity", "show", "--resource-group", group, "--name", "cli-identity")
+
+
+def test_a_federated_credential_lets_a_workload_log_in_as_an_identity(az: Az, cloud: RunningCloud, group: str, tmp_path: Path) -> None:
+    identity = az("identity", "create", "--resource-group", group, "--name", "cli-workload")
+    token = Path(cloud.state["deployer"]["federated_token"]).read_text()
+    subject = jwt.decode(token, options={"verify_signature": False})["sub"]
+    login = ("login", "--service-principal", "-u", identity["clientId"], "--tenant", cloud.tenant, "--federated-token", token)
+    workload = registered(tmp_path, cloud)
+    assert "AADSTS700211: No matching federated identity record found" in workload.error(*login)
+
+    words = ("--identity-name", "cli-workload", "--resource-group", group, "--name", "cluster", "--audiences", "api://AzureADTokenExchange")
+    made = az("identity", "federated-credential", "create", *words, "--issuer", f"{cloud.login}/workload", "--subject", subject)
+
+    assert (made["subject"], made["audiences"]) == (subject, ["api://AzureADTokenExchange"])
+    # Who has no role sees no subscription, on Azure too.
+    assert workload(*login, "--allow-no-subscriptions")[0]["user"]["name"] == identity["clientId"]
 
 
 def test_a_role_is_given_to_an_identity_and_taken_away(az: Az, cloud: RunningCloud, group: str) -> None:

@@ -17,7 +17,7 @@ def vault(az: Az) -> Iterator[str]:
 
 
 def test_a_vault_is_shown_and_listed(az: Az, cloud: RunningCloud, vault: str) -> None:
-    shown = az("keyvault", "show", "--name", vault, "--resource-group", "cli-vaults")
+    shown = az("keyvault", "show", "--name", vault)
 
     assert shown["properties"]["vaultUri"] == f"https://{vault}.vault.azure.net/"
     assert shown["properties"]["tenantId"] == cloud.tenant
@@ -54,7 +54,7 @@ def test_a_vault_that_is_not_there_is_told(az: Az) -> None:
 
 
 def test_the_registry_and_its_credentials(az: Az) -> None:
-    registry = ("--name", "loadmeregistry", "--resource-group", "loadme-management")
+    registry = ("--name", "loadmeregistry")
 
     shown = az("acr", "show", *registry)
     assert (shown["loginServer"], shown["adminUserEnabled"]) == ("loadmeregistry.azurecr.io", True)

@@ -1,10 +1,11 @@
-"""User-assigned identities. Their ids are derived from their names: the same after every start."""
+"""User-assigned identities and whose tokens are as good as theirs. Their ids are derived from their names: the same after every start."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from localcloud.arm.errors import bad_request
 from localcloud.arm.ids import stable_guid
 from localcloud.arm.routing import Route
 from localcloud.arm.tracked import Draft, Resource, Rules, Tracked
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
 
 KIND = "Microsoft.ManagedIdentity/userAssignedIdentities"
+FEDERATED = f"{KIND}/federatedIdentityCredentials"
 
 
 class ManagedIdentity:
@@ -21,9 +23,10 @@ class ManagedIdentity:
         self._state = state
         # Azure wants three characters at least.
         self._tracked = Tracked(state, KIND, _fill, Rules(names=r"[A-Za-z0-9][\w-]{0,127}"))
+        self._federated = Tracked(state, FEDERATED, _fill_federated, Rules(names=r"[A-Za-z0-9][\w-]{2,119}", located=False))
 
     def routes(self) -> list[Route]:
-        return self._tracked.routes()
+        return [*self._tracked.routes(), *self._federated.routes()]
 
     def find(self, identity_id: str) -> Identity | None:
         found = self._state.shelf.find(identity_id)
@@ -36,6 +39,10 @@ class ManagedIdentity:
     def all(self) -> list[Identity]:
         return [_identity(one) for one in self._state.shelf.of(KIND, "")]
 
+    def federated(self, identity: Identity) -> list[Mapping[str, Any]]:
+        """Its federated credentials: issuer, subject, audiences."""
+        return [one["properties"] for one in self._state.shelf.of(FEDERATED, identity.resource_id)]
+
 
 def _identity(found: Resource) -> Identity:
     properties = found["properties"]
@@ -45,3 +52,12 @@ def _identity(found: Resource) -> Identity:
 def _fill(draft: Draft) -> Mapping[str, Any]:
     ids = {"principalId": stable_guid(f"principal:{draft.id}"), "clientId": stable_guid(f"client:{draft.id}")}
     return {"properties": {"tenantId": draft.state.settings.tenant, **ids}}
+
+
+def _fill_federated(draft: Draft) -> Mapping[str, Any]:
+    given = draft.properties
+    audiences = given.get("audiences")
+    if not (given.get("issuer") and given.get("subject") and isinstance(audiences, list) and len(audiences) == 1):
+        # The local cloud's own words: Azure's are not known.
+        raise bad_request("BadRequest", "A federated identity credential needs an issuer, a subject and exactly one audience.")
+    return {"properties": {"issuer": given["issuer"], "subject": given["subject"], "audiences": audiences}}
