@@ -17,6 +17,7 @@ from localcloud.errors import CloudError
 CHECKOUT = Path(__file__).resolve().parents[2]
 LABEL = "localcloud"  # with the cloud's folder: what a cloud that was killed left behind is found by it
 QUICK = 60.0  # seconds; such a command takes half a one, or it never ends
+TOO_LONG = 124
 GIB = 2**30  # what ACI calls a GB: a guess, Azure's is not documented
 
 OWN = {
@@ -98,9 +99,12 @@ class Engine:
         return [self.name, "exec", "--interactive", "--tty", container, *command]
 
     def do(self, words: Sequence[str], timeout: float = QUICK, **more: str) -> subprocess.CompletedProcess[str]:
-        """Runs one of the commands; `more` is added to its environment."""
+        """Runs one of the commands, and gives exit code 124 when that takes too long; `more` is added to its environment."""
         environment = {**os.environ, **self.environment, **more}
-        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        try:
+            return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(words, TOO_LONG, "", f"{' '.join(words[:2])} did not end within {timeout:.0f} s")
 
     def _limits(self, launch: Launch) -> list[str]:
         memory = str(int(launch.memory * GIB))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import secrets
 import shutil
 import socket
 import threading
@@ -30,6 +31,7 @@ RESOLVER = "10.0.2.3"  # slirp4netns's own
 INSIDE = "10.0.2.100"  # what it calls the namespace
 WAY_OUT = "slirp4netns"
 CHUNK = 65536
+ADDRESSES = 250 * 250
 READY_WITHIN = 5.0  # seconds; it takes some hundredths
 
 
@@ -45,7 +47,8 @@ class Networks:
         self._root = root
         self._metadata = metadata
         self._ports = ports
-        self._numbers = itertools.count(1)
+        # Another cloud may be up on this machine: the addresses of two begin at different places.
+        self._numbers = itertools.count(secrets.randbelow(ADDRESSES))
         self._networks: dict[str, GroupNetwork] = {}
         self._relay = Relay()
         self._lock = threading.Lock()
@@ -74,8 +77,11 @@ class Networks:
     def close(self) -> None:
         with self._lock:
             networks, self._networks = [*self._networks.values()], {}
-        for network in networks:
-            network.close()
+        closing = [threading.Thread(target=network.close, daemon=True) for network in networks]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
         self._relay.close()
 
 
@@ -83,7 +89,7 @@ class GroupNetwork:
     """One namespace. What joins it finds it at `path`."""
 
     def __init__(self, number: int, folder: Path, relay: Relay) -> None:
-        self.address = f"127.77.{number // 250 % 250}.{number % 250 + 1}"
+        self.address = address_of(number)
         self._relay = relay
         self._opened: set[int] = set()
         self._listening: list[socket.socket] = []
@@ -135,6 +141,11 @@ class GroupNetwork:
     def _add(self, listening: socket.socket, connect: Callable[[], socket.socket]) -> None:
         self._listening.append(listening)
         self._relay.add(listening, connect)
+
+
+def address_of(number: int) -> str:
+    """One of this machine's loopback, of which there are more than a cloud has groups."""
+    return f"127.77.{number // 250 % 250}.{number % 250 + 1}"
 
 
 class Relay:

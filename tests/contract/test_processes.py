@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.clock import ScaledClock
-from localcloud.containers import ImageMap, Launch, Mount, ProcessRuntime, Volume, init
+from localcloud.containers import ImageMap, Launch, Mount, Problem, ProcessRuntime, Pull, Volume, init
 from localcloud.containers.held import Held
 from localcloud.containers.logs import unstamped
 from localcloud.containers.runtime import OOM_KILLED
@@ -215,6 +215,24 @@ def test_no_process_survives_the_hard_death_of_whoever_started_it(tmp_path: Path
         owner.send_signal(signal.SIGKILL)
         owner.wait()
         wait_for(lambda: not alive(pid), "the container to die with its owner")
+
+
+def pulled(runtime: ProcessRuntime, **order: str) -> tuple[list[str], Problem | None]:
+    digests: list[str] = []
+    outcomes: list[Problem | None] = []
+    runtime.pull(Pull(group="g", **order), digests.append, outcomes.append)
+    (outcome,) = outcomes
+    return digests, outcome
+
+
+def test_a_pull_ends_as_that_of_a_real_image_would(runtime: ProcessRuntime) -> None:
+    (digest,), outcome = pulled(runtime, image="loadme.local/shell:1")
+    assert (outcome, len(digest), digest[:7]) == (None, 71, "sha256:")
+    assert pulled(runtime, image="loadme.local/shell:1", refusal="no role") == ([], Problem("no role"))
+    digests, outcome = pulled(runtime, image="no/such:1")
+    assert digests == []
+    assert outcome is not None
+    assert "no/such:1 is not in any image map" in outcome.message
 
 
 def test_a_scaled_clock_shortens_delays_and_survives_a_failing_call(caplog: pytest.LogCaptureFixture) -> None:
