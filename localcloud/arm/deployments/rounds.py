@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.bodies import Body
-from localcloud.arm.deployments.planned import Functions, PlannedResource
+from localcloud.arm.deployments.planned import PlannedResource
 from localcloud.arm.deployments.references import forbidden
 from localcloud.arm.deployments.targets import GROUPS, KIND, Target, canonical
 from localcloud.arm.deployments.template import Source
+from localcloud.arm.errors import ArmError
 from localcloud.arm.expressions import Evaluator, ExpressionError
 from localcloud.arm.expressions.values import is_of, type_name
 from localcloud.arm.ids import group_id, resource_id
@@ -100,33 +101,52 @@ def _family(source: Source, turn: _Round, target: Target) -> Iterator[Draft]:
 def _draft(source: Source, turn: _Round, target: Target) -> Draft:
     fields = source.fields
     early = turn.evaluator.within(forbidden())
-    kind, name = _named(fields, early, turn.parent)
-    nested = kind.lower() == KIND.lower()
-    key = _key(kind, name, fields, early, target)
-    where = f"resource '{key}'"
-    body = Body(fields, nested=nested)
-    wanted = _condition(fields, early, name)
-    wishes = guard(where, lambda: early.expand(fields.get("dependsOn") or []))
-    _refuse_late(fields, name, early)
-
-    def make(functions: Functions) -> Mapping[str, Any]:
-        return guard(where, lambda: body.final(turn.evaluator.within(functions)))
-
+    wanted = _condition(fields, early)
+    place = _place(source, turn, early, target, wanted=wanted)
+    body = Body(fields, nested=place.kind.lower() == KIND.lower())
     resource = PlannedResource(
-        id=key,
-        kind=kind,
-        name=name,
+        id=place.id,
+        kind=place.kind,
+        name=place.name,
         version=str(_early(fields, "apiVersion", early)),
-        body=guard(where, lambda: body.early(turn.evaluator)) if wanted else {},
-        make=make,
-        late=guard(where, lambda: body.late),
+        body=guard(place.words, lambda: body.early(turn.evaluator)) if wanted else {},
+        make=lambda functions: guard(place.words, lambda: body.final(turn.evaluator.within(functions))),
+        late=guard(place.words, lambda: body.late),
         wanted=wanted,
         existing=bool(fields.get("existing")),
         symbol=source.symbol,
         loop=turn.loop,
         index=turn.index,
     )
+    # What is not deployed waits for nothing.
+    wishes = guard(place.words, lambda: early.expand(fields.get("dependsOn") or [])) if wanted else []
     return Draft(resource, tuple(str(wish) for wish in wishes), body, turn.evaluator, turn.batch)
+
+
+@dataclass(frozen=True)
+class _Place:
+    kind: str
+    name: str
+    id: str
+
+    @property
+    def words(self) -> str:
+        return f"resource '{self.id}'"
+
+
+def _place(source: Source, turn: _Round, early: Evaluator, target: Target, *, wanted: bool) -> _Place:
+    """Where a resource goes. One whose condition is false may have a name that cannot be told: published templates rely on it."""
+    try:
+        kind, name = _named(source.fields, early, turn.parent)
+        if "location" in source.fields:
+            # ARM wants to know where everything goes before it begins.
+            _early(source.fields, "location", early)
+        return _Place(kind, name, _key(kind, name, source.fields, early, target))
+    except ArmError:
+        if wanted:
+            raise
+        kind, name = str(source.fields["type"]), str(source.fields["name"])
+        return _Place(kind, name, f"{target.id}/providers/{kind}/{source.symbol or name}")
 
 
 def _early(fields: Mapping[str, Any], key: str, early: Evaluator) -> Any:
@@ -149,22 +169,14 @@ def _named(fields: Mapping[str, Any], early: Evaluator, parent: PlannedResource 
     return kind, name
 
 
-def _condition(fields: Mapping[str, Any], early: Evaluator, name: str) -> bool:
+def _condition(fields: Mapping[str, Any], early: Evaluator) -> bool:
     value = _early(fields, "condition", early) if "condition" in fields else True
     if isinstance(value, str) and value.lower() in ("true", "false"):
         value = value.lower() == "true"
     if not isinstance(value, bool):
-        raise errors.not_valid("resource", name, f"the condition must be a boolean and is of type '{type_name(value)}'")
+        reason = f"the condition must be a boolean and is of type '{type_name(value)}'"
+        raise errors.not_valid("resource", str(fields["name"]), reason)
     return value
-
-
-def _refuse_late(fields: Mapping[str, Any], name: str, early: Evaluator) -> None:
-    """ARM wants to know where everything goes before it begins."""
-    if "location" in fields:
-        try:
-            early.expand(fields["location"])
-        except ExpressionError as error:
-            raise errors.not_valid("resource", name, str(error)) from None
 
 
 def _key(kind: str, name: str, fields: Mapping[str, Any], early: Evaluator, target: Target) -> str:

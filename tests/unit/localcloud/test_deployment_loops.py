@@ -186,3 +186,17 @@ def test_eight_hundred_resources_that_refer_to_one_another_are_deployed() -> Non
     assert deploy(world, template([many, identity("first")]))["provisioningState"] == "Succeeded"
     assert len(puts(world)) == 800
     assert "The number of template resources limit exceeded" in refused(make_world(), template([identity("x"), identity("y"), many]))
+
+
+def test_what_is_not_deployed_needs_no_name() -> None:
+    world = make_world()
+    unknown = "[last(split(tryGet(parameters('given'), 'id'), '/'))]"
+    resources = {
+        "known": {**identity(unknown), "condition": "[not(empty(parameters('given')))]", "existing": True},
+        "made": identity(unknown, condition="[not(empty(parameters('given')))]", dependsOn=["known"]),
+        "after": identity("after", dependsOn=["known", "made"]),
+    }
+    source = {**template(parameters={"given": {"type": "object", "defaultValue": {}}}), **SYMBOLIC, "resources": resources}
+    deploy(world, source)
+    assert puts(world) == ["after"]
+    assert "expects its parameters to be of type string" in refused(make_world(), source, given={"other": 1})
