@@ -12,43 +12,45 @@ from localcloud.arm.ids import region
 
 Change = dict[str, Any]
 
-# What a service sets itself, and a template does not. Azure knows it of each type; these are the ones of the types that are here.
+# What a service sets itself, and a template does not, in lower case. Azure knows it of each type; these are of the types that are here.
 _READ_ONLY = {
-    "provisioningState",
-    "provisioningTimeoutInSeconds",
-    "isCustomProvisioningTimeout",
-    "instanceView",
+    "provisioningstate",
+    "provisioningtimeoutinseconds",
+    "iscustomprovisioningtimeout",
+    "instanceview",
+    "configmap",
     "etag",
-    "resourceGuid",
-    "systemData",
-    "creationDate",
-    "creationTime",
-    "loginServer",
-    "principalId",
-    "clientId",
-    "vaultUri",
-    "primaryEndpoints",
-    "primaryLocation",
-    "statusOfPrimary",
-    "defaultSecurityRules",
+    "resourceguid",
+    "systemdata",
+    "creationdate",
+    "creationtime",
+    "createddate",
+    "modifieddate",
+    "lastskuupdate",
+    "loginserver",
+    "principalid",
+    "clientid",
+    "vaulturi",
+    "primaryendpoints",
+    "primarylocation",
+    "statusofprimary",
+    "defaultsecurityrules",
     "fqdn",
     "ip",
-    "createdOn",
-    "updatedOn",
-    "createdBy",
-    "updatedBy",
+    "createdon",
+    "updatedon",
+    "createdby",
+    "updatedby",
+    "customerid",
 }
 _OF_TYPE = {
-    "microsoft.managedidentity/userassignedidentities": {"tenantId"},
-    "microsoft.containerregistry/registries": {"policies", "encryption", "tier"},
+    "microsoft.managedidentity/userassignedidentities": {"tenantid"},
+    "microsoft.insights/components": {"appid", "applicationid", "connectionstring", "instrumentationkey", "tenantid", "ver"},
+    "microsoft.web/serverfarms": {"status", "subscription", "resourcegroup", "family", "size", "tier", "numberofsites"},
+    "microsoft.containerregistry/registries": {"tier"},
 }
-_DEFAULTS = {
-    "sku": "Standard",
-    "tier": "Standard",
-    "publicNetworkAccess": "Enabled",
-    "networkRuleBypassOptions": "AzureServices",
-    "zoneRedundancy": "Disabled",
-}
+_DEFAULTS = {"sku": "Standard", "tier": "Standard", "publicNetworkAccess": "Enabled"}
+_IN_PARTS = {"id", "type"}  # of what lies in a resource, as rules and subnets do
 
 
 def normal(body: Mapping[str, Any], version: str) -> dict[str, Any]:
@@ -59,9 +61,12 @@ def normal(body: Mapping[str, Any], version: str) -> dict[str, Any]:
 
 def _without(keys: set[str], value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without(keys | {"tenantId"} if key == "identity" else keys, item) for key, item in value.items() if key not in keys}
+        kept = {key: item for key, item in value.items() if key.lower() not in keys}
+        return {key: _without(keys | {"tenantid"} if key == "identity" else keys, item) for key, item in kept.items()}
     if isinstance(value, list):
-        return [_without(keys, item) for item in value]
+        return [
+            _without(keys | _IN_PARTS, item) if isinstance(item, dict) and "properties" in item else _without(keys, item) for item in value
+        ]
     return value
 
 
@@ -82,9 +87,13 @@ def _property(key: str, before: Mapping[str, Any], after: Mapping[str, Any], pat
     if key in before and key in after:
         return delta(before[key], after[key], inner)
     if key in after:
-        return [] if _is_unknown(after[key]) else [{"path": inner, "propertyChangeType": "Create", "after": after[key]}]
-    # What is empty, or a default, is what leaving it out gives again.
-    if before[key] in ([], {}, "", None, False) or _DEFAULTS.get(key) == before[key]:
+        return (
+            []
+            if _is_nothing(after[key]) or _is_unknown(after[key])
+            else [{"path": inner, "propertyChangeType": "Create", "after": after[key]}]
+        )
+    # A default is what leaving it out gives again.
+    if _is_nothing(before[key]) or _DEFAULTS.get(key) == before[key]:
         return []
     return [{"path": inner, "propertyChangeType": "Delete", "before": before[key]}]
 
@@ -101,6 +110,11 @@ def _items(before: list[Any], after: list[Any]) -> Iterator[Change]:
         yield {"path": str(at), "propertyChangeType": "Create", "after": after[at]}
     for at in range(len(after), len(before)):
         yield {"path": str(at), "propertyChangeType": "Delete", "before": before[at]}
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether a property that has this value might as well be left out."""
+    return value is None or value is False or (isinstance(value, list | dict | str) and not value)
 
 
 def _same(path: str, before: Any, after: Any) -> bool:

@@ -48,7 +48,7 @@ class Parameters:
             raise errors.unknown_parameters(unknown, self._declared)
         for name, declared in self._declared.items():
             key = find_key(dict(given), name)
-            if key is not None:
+            if key is not None and not _is_left_out(given[key], declared):
                 self._values[name] = self._take(name, given[key])
             elif "defaultValue" not in declared:
                 self._values[name] = self._absent(name)
@@ -164,6 +164,11 @@ def _declaration(name: str, given: Any) -> Mapping[str, Any]:
                 f"Path 'properties.template.parameters.{name}.{key}', line 1, position 1."
             )
     return {_KEYS[key.lower()]: value for key, value in given.items()}
+
+
+def _is_left_out(entry: Any, declared: Mapping[str, Any]) -> bool:
+    """A null gives a parameter its default: published modules pass on what they have not been given so."""
+    return entry == {"value": None} and "defaultValue" in declared and not declared.get("nullable")
 
 
 def _object(name: str, secret: str) -> Any:

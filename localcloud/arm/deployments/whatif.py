@@ -13,6 +13,7 @@ from localcloud.arm.deployments.deployer import Deployer
 from localcloud.arm.deployments.leftovers import Leftover, Leftovers
 from localcloud.arm.deployments.masks import MASK, masked, scrambled
 from localcloud.arm.deployments.planned import PlannedResource
+from localcloud.arm.deployments.prediction import has_effect, predicted
 from localcloud.arm.deployments.preflight import Preflight
 from localcloud.arm.deployments.preparation import Preparation
 from localcloud.arm.deployments.requests import Request, read_request
@@ -62,7 +63,7 @@ class WhatIf:
         others = self._others(call, request, target, name)
         deployer = Deployer(self._state, call.actor, call.correlation)
         for resource in resources:
-            yield self._change(resource, masked(resource.body, others.get(resource.id)), deployer)
+            yield self._change(call, resource, masked(resource.body, others.get(resource.id)), deployer)
         kind = "Delete" if request.mode == "Complete" else "Ignore"
         for leftover in Leftovers(self._state).without({one.id for one in resources}, target):
             yield _change(leftover.id, kind, before=_shown(leftover))
@@ -77,7 +78,7 @@ class WhatIf:
         except ArmError:
             return {}
 
-    def _change(self, resource: PlannedResource, body: Any, deployer: Deployer) -> dict[str, Any]:
+    def _change(self, call: Call, resource: PlannedResource, body: Any, deployer: Deployer) -> dict[str, Any]:
         if resource.nested:
             return _change(resource.id, "Unsupported", unsupportedReason=_NOT_EXPANDED)
         known = {"apiVersion": resource.version, "id": resource.id, "name": resource.name.rpartition("/")[2], "type": resource.kind}
@@ -89,7 +90,8 @@ class WhatIf:
             return _change(resource.id, "Unsupported", unsupportedReason=reply.body["error"]["message"])
         before = normal(reply.body, resource.version)
         before = masked(before, before)  # what its keys call a secret
-        found = delta({**before, **known}, after)
+        then = predicted(self._state, call, resource, reply.body)
+        found = [one for one in delta({**before, **known}, after) if has_effect(one["path"], reply.body, then)]
         more = {"delta": found} if found else {}
         return _change(resource.id, "Modify" if found else "NoChange", before=before, after=after, **more)
 

@@ -27,8 +27,10 @@ class Insights:
         self._workspaces = Tracked(state, WORKSPACES, _workspace, Rules(names=r"[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]"))
 
     def routes(self) -> list[Route]:
-        keys = f"{GROUP}/providers/{WORKSPACES}/{{name0}}/sharedKeys"
-        return [*self._components.routes(), *self._workspaces.routes(), Route("POST", keys, self.shared_keys)]
+        one = f"{GROUP}/providers/{WORKSPACES}/{{name0}}"
+        # Templates ask for the same by `listKeys`.
+        keys = [Route("POST", f"{one}/{action}", self.shared_keys) for action in ("sharedKeys", "listKeys")]
+        return [*self._components.routes(), *self._workspaces.routes(), *keys]
 
     def shared_keys(self, _call: Call, group: str, name0: str) -> Reply:
         found = self._workspaces.need(group, {"name0": name0})

@@ -277,3 +277,12 @@ def test_the_template_that_ships_deploys_with_all_its_parameters_and_with_the_fe
     assert world.runtime.started[0].launch.environment == {"___REGION": "[a]", "TOKEN": "s3cret"}
     assert "s3cret" not in json.dumps([group, world.call("GET", DEPLOYMENTS).body])
     assert "identity" not in world.call("GET", f"{GROUPS}/least").body
+
+
+def test_a_null_gives_a_parameter_its_default_and_is_none_where_there_is_no_default() -> None:
+    world = make_world()
+    outputs = {"p": {"type": "string", "value": "[parameters('p')]"}}
+    put(world, template(parameters={"p": {"type": "string", "defaultValue": "d"}}, outputs=outputs), p=None)
+    world.clock.advance(10)
+    assert shown(world)["outputs"]["p"]["value"] == "d"
+    assert put(world, template(parameters={"p": {"type": "string"}}), "e", p=None).status == 400

@@ -197,3 +197,25 @@ def test_a_registry_s_own_properties_are_no_changes() -> None:
     world = make_world()
     deploy(world, template([registry()]))
     assert changes(world, template([registry()]))["registry1"]["changeType"] == "NoChange"
+
+
+def test_what_is_empty_or_the_service_s_own_is_no_change() -> None:
+    world = make_world()
+    rule = {"name": "r", "properties": {"protocol": "*", "access": "Allow", "direction": "Inbound", "priority": 100}}
+    rule["properties"].update(sourceAddressPrefix="*", destinationAddressPrefix="*", sourcePortRange="*", destinationPortRange="22")
+    security = {
+        "type": "Microsoft.Network/networkSecurityGroups",
+        "apiVersion": "2023-04-01",
+        "name": "nsg",
+        "location": "westeurope",
+        "tags": "[parameters('nothing')]",
+        "properties": {"securityRules": [rule], "flushConnection": False},
+    }
+    source = template([security], parameters={"nothing": {"type": "object", "defaultValue": {}}})
+    deploy(world, source)
+    assert changes(world, source)["nsg"]["changeType"] == "NoChange"
+    security["properties"] = {"securityRules": [{**rule, "properties": {**rule["properties"], "priority": 200}}]}
+    (array,) = changes(world, template([security], parameters=source["parameters"]))["nsg"]["delta"]
+    assert array["children"][0]["children"] == [
+        {"path": "properties.priority", "propertyChangeType": "Modify", "before": 100, "after": 200}
+    ]
