@@ -47,7 +47,7 @@ def main() -> int:
 def _arguments() -> HostSettings:
     parser = argparse.ArgumentParser(prog="localcloud.host", description="Run a function app on this machine.")
     parser.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py")
-    parser.add_argument("--port", type=int, default=7071, help="0 takes a free one")
+    parser.add_argument("--port", type=int, help="0 takes a free one (default: local.settings.json's, or 7071)")
     parser.add_argument("--socket", type=int, metavar="DESCRIPTOR", help="an inherited socket that listens, instead of a port")
     parser.add_argument("--keys", type=Path, help="JSON file of the keys; written when it does not exist")
     parser.add_argument("--state", type=Path, help="folder for what outlives the host: the timers' status")

@@ -25,7 +25,7 @@ from .storage import Storage, preload
 from .table import QueueFunction, Table, build_table
 from .timer_listener import TimerListener
 from .timer_status import Lock, StatusStore
-from .web import Web
+from .web import Web, with_cors
 
 log = logging.getLogger("host")
 
@@ -82,7 +82,7 @@ class Host:
         web = Web(self.settings, table, load_keys(self.settings.keys_file), invoker, admin)
         limit = int(self.settings.shutdown.worker)
         options: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "off", "timeout_graceful_shutdown": limit}
-        server = QuietServer(uvicorn.Config(web, **options))
+        server = QuietServer(uvicorn.Config(with_cors(web), **options))
         self._watch(server.serve(sockets=[self._listening]))
         self._watch(self._listen(table, invoker, preloading))
         if self.settings.is_on("LOCALCLOUD_WAKE"):

@@ -50,6 +50,7 @@ class HostSettings:
     workers: int = 1
     worker_pause: float = 10.0
     shutdown: Shutdown = Shutdown()
+    cors: tuple[str, ...] = ()  # the origins whose pages may call
     http: HttpOptions = field(default_factory=HttpOptions)
     queues: QueueOptions = field(default_factory=QueueOptions)
 
@@ -98,15 +99,20 @@ class HostSettings:
 
 def read_settings(app: Path, environment: Mapping[str, str], **command_line: Any) -> HostSettings:
     """The settings of the app in the folder `app`; local.settings.json has defaults for the environment."""
-    merged = {**_local(app), **environment}
+    local = read_json(app / "local.settings.json")
+    merged = {**_values(local), **environment}
     script = merged.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
     if not (app / script).is_file():
         raise HostError(f"{app} has no {script}: give the folder of a function app with --app")
     host = HostJson(read_json(app / "host.json"), merged)
     for name in host.unheeded:
         log.warning("host.json: %s is not supported by the local host and is not heeded", name)
+    start = local.get("Host") or {}
+    if command_line.get("port") is None:
+        command_line["port"] = int(start.get("LocalHttpPort") or 7071)
     return HostSettings(
         app=app.resolve(),
+        cors=tuple(origin.strip() for origin in str(start.get("CORS") or "").split(",") if origin.strip()),
         environment=merged,
         function_timeout=host.function_timeout,
         body_limit=int(merged.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", HTTP_BODY_LIMIT)),
@@ -120,9 +126,8 @@ def read_settings(app: Path, environment: Mapping[str, str], **command_line: Any
     )
 
 
-def _local(app: Path) -> dict[str, str]:
+def _values(local: Mapping[str, Any]) -> dict[str, str]:
     """`Values` and `ConnectionStrings` of local.settings.json, as the names that they have in the environment."""
-    local = read_json(app / "local.settings.json")
     values = local.get("Values") or {}
     strings = local.get("ConnectionStrings") or {}
     named = {f"ConnectionStrings:{name}": _string(value) for name, value in strings.items()}

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .administration import Admin
 from .invoker import Invoker, Outcome
@@ -77,6 +78,13 @@ class Web:
         """The header is what counts when it is there, even empty; else `?code=`."""
         key = request.headers.get("x-functions-key", request.query_params.get("code", ""))
         return self.keys.level(key, function)
+
+
+def with_cors(web: Web) -> ASGIApp:
+    """The application, which also answers browsers that ask for the pages of other origins, when local.settings.json names any."""
+    if not web.settings.cors:
+        return web
+    return CORSMiddleware(web, allow_origins=web.settings.cors, allow_methods=["*"], allow_headers=["*"])
 
 
 class Throttle:

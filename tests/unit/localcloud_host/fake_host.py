@@ -15,7 +15,7 @@ from localcloud.host.keys import Keys
 from localcloud.host.protocol import Data, Finished, FunctionInfo, HttpTrigger, Response, Trigger
 from localcloud.host.settings import HostSettings
 from localcloud.host.table import build_table
-from localcloud.host.web import Web
+from localcloud.host.web import Web, with_cors
 from tests.unit.localcloud_host.virtual_time import run
 
 KEYS = Keys(master="the-master", system={"ext": "the-system"}, host={"default": "the-host"}, functions={"start": "the-function"})
@@ -70,7 +70,7 @@ class FakeHost:
         self.drained += 1
 
     async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(self.web)
+        transport = httpx.ASGITransport(with_cors(self.web))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7071") as client:
             return await client.request(method, path, **options)
 

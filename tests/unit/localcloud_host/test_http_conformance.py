@@ -342,6 +342,19 @@ class TestAnswers:
 MASTER = {"x-functions-key": KEYS.master}
 
 
+class TestOrigins:
+    """4: local.settings.json: Host.CORS."""
+
+    @pytest.mark.parametrize(
+        ("cors", "allowed"), [((), None), (("https://a.example",), "https://a.example"), (("https://b.example",), None)]
+    )
+    def test_a_page_of_another_origin_may_call_when_it_is_named(self, cors: tuple[str, ...], allowed: str | None) -> None:
+        answer = FakeHost(ONE, options={"cors": cors}).get("/api/start", origin="https://a.example")
+
+        assert answer.status_code == 200
+        assert answer.headers.get("access-control-allow-origin") == allowed
+
+
 class TestAdministration:
     """1.5"""
 

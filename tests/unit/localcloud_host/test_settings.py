@@ -252,6 +252,16 @@ class TestPlans:
 
         assert (settings.setting("N"), find_connection("Orders", settings.setting)) == ("1", Connection(string="o"))
 
+    def test_port_and_origins_of_local_settings_are_defaults(self, app: Path) -> None:
+        """4: Host.LocalHttpPort (7071), Host.CORS."""
+        assert read_settings(app, {}, port=None).port == 7071
+        write(app, "local.settings.json", {"Host": {"LocalHttpPort": 7072, "CORS": "https://a.example, *"}})
+
+        settings = read_settings(app, {}, port=None)
+
+        assert (settings.port, settings.cors) == (7072, ("https://a.example", "*"))
+        assert read_settings(app, {}, port=0).port == 0
+
     def test_draining_before_the_end_is_asked_for_by_a_setting(self, app: Path) -> None:
         """6: FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING=true."""
         assert read_settings(app, {"FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING": "true"}).shutdown.drain is True
