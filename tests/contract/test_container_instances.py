@@ -99,6 +99,7 @@ def test_the_region_answers_the_sdk(client: ContainerInstanceManagementClient) -
     assert (usages["ContainerGroups"], usages["StandardCores"], usages["DedicatedCores"]) == (100, 100, 0)
     assert [item.os_type for item in client.location.list_capabilities("westeurope")][2:] == ["Linux", "Linux"]
     assert list(client.location.list_cached_images("westeurope")) == []
+    assert "Microsoft.ContainerInstance/containerGroups/start/action" in [one.name for one in client.operations.list()]
     name = run(client, "true")
     assert "mcr.microsoft.com" in client.container_groups.get_outbound_network_dependencies_endpoints(GROUP, name)
 

@@ -22,7 +22,7 @@ from localcloud.arm.containerinstance.store import Groups
 from localcloud.arm.containerinstance.updates import changes_nothing, check_label, check_links, check_update
 from localcloud.arm.containerinstance.usage import check_quota
 from localcloud.arm.containerinstance.views import KIND, show
-from localcloud.arm.errors import bad_request, not_supported, wrong_location
+from localcloud.arm.errors import not_supported, wrong_location
 from localcloud.arm.ids import region
 from localcloud.arm.routing import GROUP, Route
 
@@ -156,14 +156,15 @@ class ContainerInstance:
         return Reply(status=status, body=self._show(call, group), headers=self._operations.begin(call, group))
 
     def _list(self, call: Call, groups: list[ContainerGroup]) -> Reply:
-        start = call.query.get("$skiptoken", "0")
-        if not start.isdecimal():
-            raise bad_request("InvalidSkipToken", f"The value '{start}' of the query parameter '$skiptoken' is invalid.")
-        end = int(start) + PAGE
-        shown = [show(one, self._identity(one), call.version, instance=False) for one in groups[int(start) : end]]
-        query = urlencode({**call.query, "$skiptoken": end})
-        more = {"nextLink": f"{call.base}{call.path}?{query}"} if len(groups) > end else {}
-        return Reply(body={"value": shown, **more})
+        """By their ids: the next page begins after the last that was shown, whatever has come or gone meanwhile."""
+        after = call.query.get("$skiptoken", "")
+        left = sorted((one for one in groups if one.id.lower() > after), key=lambda one: one.id.lower())
+        page = left[:PAGE]
+        body: dict[str, Any] = {"value": [show(one, self._identity(one), call.version, instance=False) for one in page]}
+        if len(left) > PAGE:
+            query = urlencode({**call.query, "$skiptoken": page[-1].id.lower()})
+            body["nextLink"] = f"{call.base}{call.path}?{query}"
+        return Reply(body=body)
 
     def _show(self, call: Call, group: ContainerGroup) -> dict[str, Any]:
         return show(group, self._identity(group), call.version)

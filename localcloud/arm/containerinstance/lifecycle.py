@@ -60,7 +60,9 @@ class Lifecycle:
             if not container.ended:
                 container.previous = container.current or container.previous
                 container.current = {"state": "Terminated", "finishTime": now, "detailStatus": STOPPED}
-        group.stopped, group.provisioning_state = True, "Succeeded"
+        group.stopped = True
+        if group.provisioning_state == "Updating":
+            group.provisioning_state = "Succeeded"
         self.abandon(group)
 
     def start_group(self, group: ContainerGroup) -> None:
@@ -70,8 +72,9 @@ class Lifecycle:
 
     def restart_group(self, group: ContainerGroup) -> None:
         """In place, as recorded: no image is pulled, the volumes stay, no restart is counted, and all is shown as before for a moment."""
-        group.provisioning_state = "Updating"
-        self._later(group, self._latencies.restart, self._run_again)
+        if group.provisioning_state != "Updating":
+            group.provisioning_state = "Updating"
+            self._later(group, self._latencies.restart, self._run_again)
 
     def _run_again(self, group: ContainerGroup) -> None:
         group.provisioning_state = "Succeeded"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.containerinstance.identity import show_identity
@@ -16,6 +16,15 @@ from localcloud.arm.routing import Route
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
+
+_GROUPS = "Microsoft.ContainerInstance/containerGroups"
+_PLACES = "Microsoft.ContainerInstance/locations"
+_OPERATIONS = (
+    *(f"{_GROUPS}/{verb}" for verb in ("read", "write", "delete", "restart/action", "stop/action", "start/action")),
+    *(f"{_GROUPS}/containers/{verb}" for verb in ("exec/action", "attach/action", "logs/read")),
+    f"{_GROUPS}/outboundNetworkDependenciesEndpoints/read",
+    *(f"{_PLACES}/{kind}/read" for kind in ("operations", "operationResults", "usages", "capabilities", "cachedImages")),
+)
 
 
 class Locations:
@@ -33,6 +42,7 @@ class Locations:
             Route("GET", f"{location}/usages", self.usages),
             Route("GET", f"{location}/capabilities", self.capabilities),
             Route("GET", f"{location}/cachedImages", self.cached_images),
+            Route("GET", "/providers/Microsoft.ContainerInstance/operations", self.all_operations, action=""),
         ]
 
     def operation(self, _call: Call, location: str, operation: str) -> Reply:
@@ -87,6 +97,18 @@ class Locations:
     def cached_images(self, _call: Call, location: str) -> Reply:  # noqa: ARG002 - of no region
         """Azure keeps some of Microsoft's own at hand; nothing is kept here."""
         return Reply(body={"value": []})
+
+    def all_operations(self, _call: Call) -> Reply:
+        """What a role may allow; the words for people are the local cloud's own."""
+        return Reply(body={"value": [_described(name) for name in _OPERATIONS]})
+
+
+def _described(name: str) -> dict[str, Any]:
+    kind, _, verb = name.removesuffix("/action").rpartition("/")
+    resource = kind.partition("/")[2]
+    words = f"{verb.capitalize()} {resource}"
+    display = {"provider": "Microsoft Container Instance", "resource": resource, "operation": words, "description": f"{words}."}
+    return {"name": name, "display": display, "origin": "User"}
 
 
 def _unknown(operation: str, location: str) -> ArmError:

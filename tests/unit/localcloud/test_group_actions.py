@@ -124,6 +124,8 @@ class TestRestart:
     def test_it_may_be_asked_for_again_at_once(self) -> None:
         world = running()
         assert [do(world, "restart").status, do(world, "restart").status] == [204, 204]
+        world.clock.advance(10)
+        assert len(world.runtime.started) == 2
 
     def test_what_waits_for_its_next_start_is_started_once(self) -> None:
         world = running(policy="Always")
