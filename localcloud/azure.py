@@ -49,6 +49,7 @@ class Azure:
         self._stack = ExitStack()
         self._stack.callback(self.clock.close)
         self.signer = TokenSigner(TENANT, self._seconds)
+        self.signer.names[DEPLOYER.principal_id] = DEPLOYER.name  # also of those calls for which it needs no token
         self.logins = Logins(self.signer, authority, folder)
         self.identities: dict[str, Identity] = {}
         self.arm_url = ""
@@ -234,18 +235,15 @@ class Azure:
         return server.url
 
     def _bootstrap(self) -> tuple[Identity, Identity]:
-        deployer = Deployer(self.arm_url, self._authority.ca, self.signer)
-        try:
-            deployer.put_groups()
-            identities = deployer.put_identities()
-            deployer.put_registry()
-            deployer.put_template_spec(self.settings.template)
-            deployer.put_storage()
-            deployer.put_roles(*identities)
-            deployer.put_vaults(*identities, self.settings.secrets)
-            deployer.assign(MACHINE, VAULT_ADMINISTRATOR, subscription_id())
-        finally:
-            deployer.close()
+        deployer = Deployer(self.state.answer)
+        deployer.put_groups()
+        identities = deployer.put_identities()
+        deployer.put_registry()
+        deployer.put_template_spec(self.settings.template)
+        deployer.put_storage()
+        deployer.put_roles(*identities)
+        deployer.put_vaults(*identities, self.settings.secrets)
+        deployer.assign(MACHINE, VAULT_ADMINISTRATOR, subscription_id())
         return identities
 
     def _platform_environment(self) -> dict[str, str]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import ssl
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from localcloud.arm.calls import Call, Reply
 from localcloud.errors import CloudError
 from localcloud.settings import (
     APP_IDENTITY,
@@ -31,10 +29,9 @@ from localcloud.settings import (
     template_spec_id,
     vault_id,
 )
-from localcloud.tokens import Identity, TokenSigner
+from localcloud.tokens import Identity
 
 AUTHORIZATION_VERSION = "2022-04-01"
-ARM_AUDIENCE = "https://management.azure.com"
 
 USAGES_ROLE = "6c6f6164-6d65-4001-8000-000000000001"
 CREDENTIALS_ROLE = "6c6f6164-6d65-4001-8000-000000000002"
@@ -75,17 +72,10 @@ def put_files_container(connection_string: str, ca: Path) -> None:
 
 
 class Deployer:
-    """A client of ARM with a token of its own."""
+    """Makes calls to ARM as an owner, without the network: `answer` is the state's."""
 
-    def __init__(self, arm_url: str, ca: Path, signer: TokenSigner) -> None:
-        headers = {"authorization": f"Bearer {signer.sign(ARM_AUDIENCE, DEPLOYER)}"}
-        self._client = httpx.Client(
-            base_url=arm_url, headers=headers, verify=ssl.create_default_context(cafile=str(ca)), timeout=30, trust_env=False
-        )
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+    def __init__(self, answer: Callable[[Call], tuple[Reply, float]]) -> None:
+        self._answer = answer
 
     def put_groups(self) -> None:
         """The two resource groups: what manages, and the containers."""
@@ -159,8 +149,9 @@ class Deployer:
 
     def put(self, path: str, api_version: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create or replace a resource; raises CloudError when ARM refuses it."""
-        answer = self._client.put(path, params={"api-version": api_version}, json=body)
-        if answer.is_error:
-            raise CloudError(f"ARM refused {path}: {' '.join(answer.text.split())}")
-        content: dict[str, Any] = answer.json()
+        query = {"api-version": api_version}
+        reply, _ = self._answer(Call(method="PUT", path=path, query=query, body=body, actor=DEPLOYER.principal_id))
+        if reply.status >= 400:
+            raise CloudError(f"ARM refused {path}: {reply.body}")
+        content: dict[str, Any] = reply.body
         return content

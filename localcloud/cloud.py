@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -16,26 +16,25 @@ from typing import Any, Self, TypeVar
 
 from localcloud.addresses import addresses
 from localcloud.azure import Azure
-from localcloud.azurite import ACCOUNT, Azurite, AzuriteError, Ports
+from localcloud.azurite import Azurite, AzuriteError, Ports
 from localcloud.bootstrap import put_files_container
 from localcloud.by_name import serve_names
 from localcloud.certificates import Authority
 from localcloud.child import HostChild, HostCommand
 from localcloud.containers import ImageMapError
 from localcloud.controls import Controls
-from localcloud.environment import app_settings, storage_settings
+from localcloud.environment import app_settings
 from localcloud.errors import CloudError
 from localcloud.files import short
 from localcloud.host.host_json import HostError
 from localcloud.host.runtime_environment import find_python, make_environment
 from localcloud.ports import insist, is_free, listen, number, usual_or_free
+from localcloud.relays import public_url, storage_of
 from localcloud.settings import HOST_PORT, STORAGE_PORT, CloudSettings
 from localcloud.statefile import StateFile, data_folder, only_one_in
 from localcloud.workflows import WorkflowApi, WorkflowFolder
 
 __all__ = ["Cloud", "CloudError", "CloudSettings"]
-
-STORAGE_URLS = ("blob_url", "queue_url", "table_url")
 
 Part = TypeVar("Part")
 
@@ -85,13 +84,13 @@ class Cloud(Controls):
         listening = self._stack.enter_context(self._host_socket())
         self.environment = app_settings(
             self.settings,
-            url=self._public_url(f"http://127.0.0.1:{number(listening)}"),
+            url=public_url(self.settings, azure, f"http://127.0.0.1:{number(listening)}"),
             arm=azure.arm_url,
             vaults=azure.vault_url,
             identity=azure.identity_url,
             identity_secret=azure.header_secret,
             ca=authority.ca,
-            storage=self._relayed_storage(),
+            storage=storage_of(self.settings, azure, self.azurite),
         )
         azure.state.start_over = self._start_over
         self._host = self._make_host(folder / "host", listening)
@@ -99,7 +98,6 @@ class Cloud(Controls):
             self._start_host(self._host)
         starting.result()
         self._follow_storage()
-        put_files_container(self.azurite.connection_string, authority.ca)
         queue, table = self.azurite.ports[1:]
         self.settings.say(f"storage   {self.azurite.blob_url} (queues: port {queue}, tables: port {table}), over TLS (Azurite)")
         serve_names(self._stack, self.settings, azure, self.azurite)
@@ -124,7 +122,7 @@ class Cloud(Controls):
         )
         pool = self._stack.enter_context(ThreadPoolExecutor(1))
         self._stack.callback(azurite.stop)
-        starting = pool.submit(azurite.start)
+        starting = pool.submit(_start_storage, azurite, authority.ca)
         self._stack.callback(starting.exception)  # before stopping it, wait until it has been started, or no longer is
         self._stack.callback(azurite.give_up)
         return starting
@@ -135,19 +133,6 @@ class Cloud(Controls):
         self._stack.callback(azure.stop)
         azure.start()
         return azure
-
-    def _public_url(self, url: str) -> str:
-        return self.azure.relay("functions", lambda: url) if "functions" in self.settings.relay else url
-
-    def _relayed_storage(self) -> dict[str, str]:
-        if "storage" not in self.settings.relay:
-            return self.storage
-        blob, queue, table = (f"{self.azure.relay('storage', self._origin_of(name))}/{ACCOUNT}" for name in STORAGE_URLS)
-        return storage_settings(blob, queue, table)
-
-    def _origin_of(self, name: str) -> Callable[[], str]:
-        """Where Azurite's service is whenever it is asked: it may yet have to take other ports."""
-        return lambda: str(getattr(self.azurite, name)).rpartition("/")[0]
 
     def _host_socket(self) -> socket.socket:
         if self.settings.port is not None:
@@ -176,7 +161,7 @@ class Cloud(Controls):
         """Azurite may have had to take other ports than those that the host, which starts beside it, was told."""
         told = self.environment
         # A relay knows where Azurite is by itself.
-        found = {} if "storage" in self.settings.relay else self.storage
+        found = {} if "storage" in self.settings.relay else storage_of(self.settings, self.azure, self.azurite)
         self.environment = {**told, **found, **self.settings.environment}
         if self.environment == told:
             return
@@ -233,11 +218,6 @@ class Cloud(Controls):
         """ARM's address."""
         return self.azure.arm_url
 
-    @property
-    def storage(self) -> dict[str, str]:
-        """The app's settings of its storage account."""
-        return storage_settings(self.azurite.blob_url, self.azurite.queue_url, self.azurite.table_url)
-
     def restart_host(self, *, kill: bool = False) -> None:
         """Stop the host gracefully, or kill it, and start it again with the same settings."""
         if kill:
@@ -293,6 +273,11 @@ class Cloud(Controls):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
+
+
+def _start_storage(azurite: Azurite, ca: Path) -> None:
+    azurite.start()
+    put_files_container(azurite.connection_string, ca)
 
 
 def _running(part: Part | None) -> Part:

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ import httpx
 import pytest
 
 from localcloud.azurite import Azurite, AzuriteError, Ports
+from localcloud.bootstrap import DEPLOYER
 from localcloud.certificates import Authority
 from localcloud.cloud import Cloud, CloudError
 from localcloud.ports import free_port, is_free, listen, number
@@ -126,6 +128,38 @@ def test_a_restarted_host_has_the_same_address_and_key(cloud: Cloud) -> None:
     cloud.restart_host(kill=True)
 
     assert httpx.get(f"{url}/api/health", headers={"x-functions-key": key}, timeout=30, trust_env=False).status_code == 200
+
+
+def test_what_a_state_folder_keeps_is_there_at_the_next_start(tmp_path: Path) -> None:
+    settings = dataclasses.replace(cloud_settings(tmp_path / "one"), state=tmp_path / "state")
+    mine = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/mine"
+    with Cloud(settings) as first:
+        key, run = first.key, start_run(tmp_path / "one", "greet").headers["location"]
+        with arm_client(first) as arm:
+            arm.put(mine, json={"location": "westeurope"}).raise_for_status()
+        first.azure.vaults.set("contoso", "added", "value")
+        with httpx.Client(base_url=first.url, headers={"x-functions-key": key}, timeout=30, trust_env=False) as client:
+            wait_for(lambda: of_status(client.get(run).json(), "succeeded"), 60, "the run's end")
+
+    with Cloud(dataclasses.replace(settings, folder=tmp_path / "another")) as second, arm_client(second) as arm:
+        assert second.key == key
+        started = start_run(tmp_path / "another", "greet")
+        assert started.status_code == 202, (started.text, second.log_tail(60))
+        answer = httpx.get(f"{second.url}{run}", headers={"x-functions-key": key}, timeout=30, trust_env=False)
+        assert answer.json()["status"] == "succeeded"
+        assert arm.get(mine).status_code == 200
+        assert second.azure.vaults.get("contoso", "added")["value"] == "value"
+
+
+def arm_client(cloud: Cloud) -> httpx.Client:
+    token = cloud.azure.signer.sign("https://management.azure.com", DEPLOYER)
+    return httpx.Client(
+        base_url=cloud.arm_url,
+        headers={"authorization": f"Bearer {token}"},
+        params={"api-version": "2021-04-01"},
+        verify=ssl.create_default_context(cafile=cloud.azure.ca),
+        trust_env=False,
+    )
 
 
 def test_a_part_that_has_died_is_named(tmp_path: Path) -> None:

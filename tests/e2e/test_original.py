@@ -25,11 +25,10 @@ def put_template_spec(cloud: Cloud) -> None:
     azure = cloud.azure
     template = json.loads((FOLDER / "template.json").read_text())
     spec = f"{group_id(MANAGEMENT_GROUP)}/providers/Microsoft.Resources/templateSpecs/original"
-    deployer = Deployer(azure.arm_url, Path(cloud.environment["LOADME_CA_FILE"]), azure.signer)
+    deployer = Deployer(azure.state.answer)
     for address, properties in ((spec, {}), (f"{spec}/versions/1.0", {"mainTemplate": template})):
         deployer.put(address, "2022-02-01", {"location": LOCATION, "properties": properties})
     deployer.assign(azure.identities[APP_IDENTITY], READER, spec)
-    deployer.close()
 
 
 def parameters_of(api: Api, attempt: str) -> dict[str, Any] | None:

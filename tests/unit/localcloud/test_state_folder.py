@@ -12,7 +12,7 @@ from localcloud.__main__ import main
 from localcloud.cli.running import StopRequest
 from localcloud.cloud import Cloud, CloudError, CloudSettings
 from localcloud.files import write_whole
-from localcloud.statefile import only_one_in
+from localcloud.statefile import data_folder, only_one_in
 
 
 def test_a_second_cloud_is_kept_out_while_the_first_is_still_starting(tmp_path: Path) -> None:
@@ -31,6 +31,16 @@ def test_a_start_does_not_touch_the_data_of_one_that_is_starting(tmp_path: Path)
         Cloud(CloudSettings(folder=tmp_path)).start()
 
     assert data.is_dir()
+
+
+def test_a_folder_that_is_kept_is_one_cloud_s_at_a_time_wherever_that_is(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+
+    with data_folder(tmp_path / "one", kept), pytest.raises(CloudError, match="starting or stopping"), data_folder(tmp_path / "two", kept):
+        pass
+
+    with data_folder(tmp_path / "two", kept) as folder:
+        assert folder == kept.resolve()
 
 
 def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
