@@ -7,10 +7,11 @@ from typing import Any
 
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.schemas import Mismatch, Schemas
-from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError, Function
+from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError, Function, calls
 from localcloud.arm.expressions.values import find_key
 
 _LEVELS = 3  # of evaluation that one call takes
+_FORBIDDEN = ("variables", "reference", "references", "newguid", "utcnow", "copyindex")
 
 
 def user_functions(source: Mapping[str, Any], places: Catalog, evaluation: Evaluation) -> Catalog:
@@ -19,11 +20,13 @@ def user_functions(source: Mapping[str, Any], places: Catalog, evaluation: Evalu
     found = Catalog()
     schemas = Schemas(source)
     inner = Catalog(places)
+    nested = str(source.get("languageVersion", "")).startswith("2")
     for space in _spaces(source.get("functions")):
         for name, declared in space["members"].items():
+            _check_calls(name, declared["output"].get("value"), nested=nested)
             function = _UserFunction(f"{space['namespace']}.{name}", declared, schemas, inner, evaluation)
             found[function.name.lower()] = function.as_function()
-    if str(source.get("languageVersion", "")).startswith("2"):
+    if nested:
         inner.update(found)
     return found
 
@@ -48,6 +51,20 @@ def _is_space(space: Any) -> bool:
         and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in member.get("parameters", []))
         for member in space["members"].values()
     )
+
+
+def _check_calls(name: str, value: Any, *, nested: bool) -> None:
+    """Judged before anything is evaluated. The words are recorded, but for the page that they name."""
+    try:
+        called = [call.name for call in calls(value)]
+    except ExpressionError as error:
+        raise errors.invalid_template(f"The template function '{name}' is not valid: {error}") from None
+    wrong = [one for one in called if one.lower() in _FORBIDDEN or one.lower().startswith("list") or ("." in one and not nested)]
+    if wrong:
+        raise errors.invalid_template(
+            f"The template function '{name}' is not valid. These function calls are not supported in a function definition: "
+            f"'{', '.join(dict.fromkeys(wrong))}'. Please see https://aka.ms/arm-syntax-functions for usage details."
+        )
 
 
 class _UserFunction:

@@ -198,7 +198,7 @@ def is_loop(value: Any) -> bool:
 
 
 def calls(value: Any, *names: str) -> Iterator[Call]:
-    """Every call of these functions in a tree's expressions, evaluated or not; `list*` means all whose names begin with list."""
+    """Every call of these functions, or of any, in a tree's expressions, evaluated or not; `list*` means all that begin with list."""
     wanted = {name.lower() for name in names}
     if isinstance(value, str) and is_expression(value):
         yield from (call for call in _walk(_parse(value[1:-1].strip())) if _is_called(call.name.lower(), wanted))
@@ -212,7 +212,7 @@ def calls(value: Any, *names: str) -> Iterator[Call]:
 
 
 def _is_called(name: str, wanted: set[str]) -> bool:
-    return name in wanted or ("list*" in wanted and name.startswith("list"))
+    return not wanted or name in wanted or ("list*" in wanted and name.startswith("list"))
 
 
 def _walk(node: Node) -> Iterator[Call]:

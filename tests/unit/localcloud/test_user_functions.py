@@ -37,21 +37,35 @@ def test_a_function_has_its_own_parameters_and_knows_where_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "words"),
+    ("output", "called"),
     [
-        ("[variables('v')]", "The template function 'variables' is not expected at this location"),
-        ("[utcNow()]", "The template function 'utcNow' is not expected at this location"),
-        ("[reference('x')]", "The template function 'reference' is not expected at this location"),
-        ("[listKeys('x', '1')]", "The template function 'listKeys' is not expected at this location"),
-        ("[copyIndex()]", "The template function 'copyIndex' is not expected at this location"),
-        ("[parameters('outer')]", "The template parameter 'outer' is not found"),
-        ("[contoso.other()]", "The template function 'contoso.other' is not valid"),
+        ("[variables('v')]", "variables"),
+        ("[if(true(), 'x', utcNow())]", "utcNow"),
+        ("[reference('x')]", "reference"),
+        ("[listKeys('x', '1')]", "listKeys"),
+        ({"a": ["[copyIndex()]", "[newGuid()]", "[copyIndex()]"]}, "copyIndex, newGuid"),
+        ("[contoso.other()]", "contoso.other"),
     ],
 )
-def test_what_a_function_cannot_see(output: str, words: str) -> None:
-    source = template({"f": member(output), "other": member("x")}, parameters={"outer": {"type": "string", "defaultValue": "x"}})
-    with pytest.raises(ExpressionError, match=words):
+def test_what_a_function_may_not_call_is_refused_before_anything_is_evaluated(output: Any, called: str) -> None:
+    with pytest.raises(ArmError) as caught:
+        Scope(template({"f": member(output), "other": member("x")}), {}, AROUND)
+    assert caught.value.code == "InvalidTemplate"
+    assert (
+        f"The template function 'f' is not valid. These function calls are not supported in a function definition: '{called}'."
+        in caught.value.message
+    )
+
+
+def test_a_function_does_not_see_the_templates_parameters() -> None:
+    source = template({"f": member("[parameters('outer')]")}, parameters={"outer": {"type": "string", "defaultValue": "x"}})
+    with pytest.raises(ExpressionError, match="The template parameter 'outer' is not found"):
         value("[contoso.f()]", source)
+
+
+def test_a_function_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(ArmError, match="The template function 'f' is not valid: Unable to parse language expression"):
+        Scope(template({"f": member("[concat(]")}), {}, AROUND)
 
 
 def test_functions_of_the_second_language_version_call_each_other_but_not_without_end() -> None:
