@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.clients.cloud import Az, RunningCloud
+from tests.clients.cloud import AZ, Az, RunningCloud
 
 SHELL = "loadme.local/shell:1"
 SIZE = ("--os-type", "Linux", "--cpu", "1", "--memory", "1")
@@ -70,6 +75,39 @@ def test_it_is_stopped_started_and_restarted(az: Az, group: str) -> None:
     assert az("container", "show", *name, "--query", "instanceView.state") == "Running"
 
     az("container", "delete", *name, "--yes")
+
+
+def test_a_command_is_executed_in_it_at_a_terminal(az: Az, group: str) -> None:
+    create(az, group, "cli-exec", "sleep 300")
+
+    seen, code = at_a_terminal(
+        az, ("container", "exec", "-g", group, "-n", "cli-exec", "--exec-command", "/bin/sh"), b"echo h$((1+1))i; exit\n"
+    )
+
+    assert "h2i" in seen
+    assert code == 0, seen
+    az("container", "delete", "-g", group, "-n", "cli-exec", "--yes")
+
+
+def at_a_terminal(az: Az, words: tuple[str, ...], typed: bytes) -> tuple[str, int]:
+    """What the CLI shows at a terminal of its own, and its exit code; the words are typed when a prompt is there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [str(AZ), *words], env=az.environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        seen, end = b"", time.monotonic() + 120
+        with suppress(OSError):  # a terminal that nobody has any more
+            while process.poll() is None and time.monotonic() < end:
+                if select.select([ours], [], [], 0.5)[0]:
+                    seen += os.read(ours, 4096)
+                if typed and seen.rstrip().endswith((b"#", b"$")):
+                    os.write(ours, typed)
+                    typed = b""
+        if process.poll() is None and time.monotonic() > end:
+            process.kill()
+    os.close(ours)
+    return seen.decode(errors="replace"), process.returncode
 
 
 def test_its_exit_code_is_told(az: Az, group: str) -> None:
