@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from localcloud.containers import networks
+from localcloud.containers import namespaces, networks
+from localcloud.containers.real import RealRuntime
 from localcloud.ports import listen, number
 from tests.contract.local_arm import wait_for
 from tests.contract.real_containers import GROUPS, OPEN_IMAGE, RealCloud, build, podman_or_skip, real_cloud
@@ -42,6 +46,27 @@ def test_each_group_s_metadata_service_is_at_azure_s_address_and_gives_tokens_fo
         assert claims(real.log(f"meta{at}"))["xms_mirid"] == identity
     assert real.over("nobody")["exitCode"] == 1
     assert "400 Bad Request" in real.log("nobody")
+
+
+def test_azure_identity_finds_it_there_without_being_told(real: RealCloud) -> None:
+    """The genuine SDK in the group's network: its images have no Python, so that it is this machine's."""
+    identity = real.identity("one")
+    real.put("genuine", *SH, "while :; do sleep 0.1; done", identity=identity)
+    wait_for(lambda: real.summary("genuine")["starts"], "the container to start", 20)
+    assert isinstance(real.runtime, RealRuntime)
+    assert real.runtime._networks is not None
+    network = real.runtime._networks.of("genuine")
+    program = "from azure.identity import ManagedIdentityCredential as C; print(C().get_token('https://vault.azure.net/.default').token)"
+    environment = {"PATH": os.environ["PATH"]}
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+
+    done = namespaces.inside(network._namespace, run)
+
+    assert done.returncode == 0, done.stderr
+    assert claims(json.dumps({"access_token": done.stdout}))["xms_mirid"] == identity
+    real.call("DELETE", f"{GROUPS}/genuine")
 
 
 def test_an_init_container_gets_no_token(real: RealCloud) -> None:
