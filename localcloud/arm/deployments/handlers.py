@@ -52,6 +52,7 @@ class Deployments:
             ("GET", every, self.list),
             ("POST", f"{one}/cancel", self.cancel),
             ("POST", f"{one}/exportTemplate", self.export),
+            ("POST", f"{one}/listOutputsWithSecureValues", self.secure_outputs),
             ("POST", f"{one}/validate", self.validate),
             ("POST", f"{one}/whatIf", self.what_if),
             ("GET", f"{one}/operationStatuses/{{status}}", self.status),
@@ -139,6 +140,11 @@ class Deployments:
 
     def export(self, _call: Call, name: str, group: str | None = None) -> Reply:
         return Reply(body={"template": normal_form(self._need(group, name).template.source)})
+
+    def secure_outputs(self, _call: Call, name: str, group: str | None = None) -> Reply:
+        """The values of all outputs, secure ones too: for templates, and for those who have the right to this action."""
+        outputs = self._need(group, name).outputs or {}
+        return Reply(body={key: output.value for key, output in outputs.items()})
 
     def validate(self, call: Call, name: str, group: str | None = None) -> Reply:
         """Judges as a PUT does, and keeps nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.arm.deployments import errors
@@ -18,6 +19,18 @@ from localcloud.arm.expressions.values import is_of, type_name
 
 _LITERALS = ("parameters", "variables")
 _JSON_NAMES = {"int": "Integer", "bool": "Boolean"}
+
+
+@dataclass(frozen=True)
+class Output:
+    """`value` is kept from sight where it is `secure`."""
+
+    type: str
+    value: Any = field(repr=False)
+    secure: bool
+
+    def show(self) -> dict[str, Any]:
+        return {"type": self.type} if self.secure else {"type": self.type, "value": self.value}
 
 
 class Outputs:
@@ -53,27 +66,27 @@ class Outputs:
             if len(call.arguments) == 1 and hasattr(call.arguments[0], "value"):
                 self._scope.evaluator.node(call, {})
 
-    def evaluate(self, functions: Functions) -> Mapping[str, Any]:
-        """As answers show them. Raises the error of the deployment for those that cannot be evaluated."""
+    def evaluate(self, functions: Functions) -> Mapping[str, Output]:
+        """By their names in answers. Raises the error of the deployment for those that cannot be evaluated."""
         evaluator = self._scope.evaluator.within(functions)
-        shown: dict[str, Any] = {}
+        made: dict[str, Output] = {}
         wrong: dict[str, str] = {}
         for name, declared in self._declared.items():
             try:
                 if self._is_wanted(declared):
-                    shown[name[:1].lower() + name[1:]] = self._show(name, declared, evaluator)
+                    made[name[:1].lower() + name[1:]] = self._make(name, declared, evaluator)
             except ExpressionError as error:
                 wrong[name] = str(error)
             except ArmError as error:
                 wrong[name] = error.message
         if wrong:
             raise errors.outputs_failed(wrong)
-        return shown
+        return made
 
     def _is_wanted(self, declared: Mapping[str, Any]) -> bool:
         return self._scope.evaluator.within(forbidden()).expand(declared.get("condition", True)) is not False
 
-    def _show(self, name: str, declared: Mapping[str, Any], evaluator: Evaluator) -> dict[str, Any]:
+    def _make(self, name: str, declared: Mapping[str, Any], evaluator: Evaluator) -> Output:
         label, kind = self._schemas.label(declared)
         copy = declared.get("copy")
         value = _unrolled(name, copy, evaluator) if isinstance(copy, dict) else evaluator.expand(declared.get("value"), keep_nulls=True)
@@ -86,14 +99,14 @@ class Outputs:
             )
         return self._typed(name, declared, label or "Object", value)
 
-    def _typed(self, name: str, declared: Mapping[str, Any], label: str, value: Any) -> dict[str, Any]:
+    def _typed(self, name: str, declared: Mapping[str, Any], label: str, value: Any) -> Output:
         """Types may say more than one word since languageVersion 2.0; what has a secret in it is not shown."""
         secure = self._schemas.is_secure(declared)
         try:
             self._schemas.check(declared, value, hide=secure)
         except Mismatch as error:
             raise ExpressionError(f"The value of the template output '{name}{error.path}' is not valid. {error}") from None
-        return {"type": label} if secure else {"type": label, "value": value}
+        return Output(label, value, secure)
 
 
 def _unrolled(name: str, copy: Mapping[str, Any], evaluator: Evaluator) -> list[Any]:

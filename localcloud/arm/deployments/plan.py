@@ -8,7 +8,7 @@ from typing import Any
 
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.names import Names
-from localcloud.arm.deployments.outputs import Outputs
+from localcloud.arm.deployments.outputs import Output, Outputs
 from localcloud.arm.deployments.planned import Functions, PlannedResource
 from localcloud.arm.deployments.references import referred
 from localcloud.arm.deployments.rounds import Draft, drafts, loop_names
@@ -26,7 +26,7 @@ class Plan:
     parameters: Mapping[str, Any]
     resources: tuple[PlannedResource, ...]
     names: Names
-    outputs: Callable[[Functions], Mapping[str, Any]]
+    outputs: Callable[[Functions], Mapping[str, Output]]
     has_outputs: bool
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from localcloud.arm.deployments.outputs import Output
 from localcloud.arm.deployments.plan import Plan, named
 from localcloud.arm.deployments.planned import PlannedResource
 from localcloud.arm.deployments.preparation import Prepared
@@ -53,7 +54,7 @@ class Deployment:
     hold: str = ""  # the state in which it stays until it is released, if a fault says so
     held: bool = False
     operations: dict[str, Operation] = field(default_factory=dict)
-    outputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Output] | None = None
     output_resources: list[str] = field(default_factory=list)
 
     @property
@@ -93,7 +94,7 @@ class Deployment:
         error = {"error": self.error.error()} if self.error else {}
         if self.state != "Succeeded":
             return error
-        outputs = {"outputs": self.outputs} if self.outputs else {}
+        outputs = {"outputs": {name: output.show() for name, output in self.outputs.items()}} if self.outputs else {}
         return {**outputs, "outputResources": [{"id": key} for key in self.output_resources]}
 
     def show_operations(self) -> list[dict[str, Any]]:

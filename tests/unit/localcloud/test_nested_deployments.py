@@ -191,3 +191,16 @@ def test_nested_deployments_are_nested_only_so_deep() -> None:
     for number in range(12):
         source = template([nested(f"n{number}", inner(source))])
     assert "nested more than 10 deep" in refused(make_world(), source)
+
+
+def test_a_secure_output_goes_from_a_nested_deployment_into_a_resource_and_is_not_shown() -> None:
+    world = make_world()
+    outputs = {"Secret": {"type": "secureString", "value": "[concat('s3', 'cret')]"}, "plain": {"type": "int", "value": 1}}
+    group = group_resource("g")
+    variable = {"name": "SECRET", "secureValue": "[listOutputsWithSecureValues('n', '2022-09-01').secret]"}
+    group["properties"]["containers"][0]["properties"]["environmentVariables"] = [variable]
+    deploy(world, template([group, nested("n", inner(template(outputs=outputs)))]))
+    assert world.runtime.started[0].launch.environment == {"SECRET": "s3cret"}
+    assert shown(world, "n")["outputs"] == {"secret": {"type": "SecureString"}, "plain": {"type": "Int", "value": 1}}
+    assert world.call("POST", f"{DEPLOYMENTS}/n/listOutputsWithSecureValues").body == {"secret": "s3cret", "plain": 1}
+    assert "s3cret" not in json.dumps([shown(world), shown(world, "n"), world.call("GET", f"{DEPLOYMENTS}/n/operations").body])
