@@ -82,7 +82,7 @@ async def _call(request: Request, actor: str, correlation: str) -> Call:
 
 def _path(request: Request) -> str:
     """Without empty words: `az container export` asks for `Microsoft.ContainerInstance//containerGroups/x`, and ARM answers."""
-    return re.sub("/{2,}", "/", request.url.path)
+    return re.sub("/{2,}", "/", request.scope["path"])
 
 
 async def _read(request: Request) -> bytes:

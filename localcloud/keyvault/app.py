@@ -87,7 +87,7 @@ class _Door:
 
 def _place(request: Request) -> tuple[str, tuple[str, ...], str]:
     """The vault, the words of the path behind it, and the address of the vault as the caller knows it."""
-    words = tuple(request.url.path.strip("/").split("/"))
+    words = tuple(request.scope["path"].strip("/").split("/"))
     address = f"{request.url.scheme}://{request.url.netloc}"
     if words[0].lower() == "vaults" and len(words) > 1:
         return words[1], words[2:], f"{address}/vaults/{words[1]}"

@@ -16,6 +16,7 @@ from localcloud.keyvault.secrets import DAY, Secret, add_version, latest, read_a
 
 _NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _DAYS = 90
+_AWAY = "deleted "  # before the name of a vault that was: no vault has a space in its name
 Bundle = dict[str, Any]
 
 
@@ -39,10 +40,22 @@ class Vaults:
         """Whether there is such a vault."""
         return vault.lower() in self._secrets
 
-    def remove(self, vault: str) -> None:
-        """The vault and all that is in it, for good."""
+    def put_away(self, vault: str) -> None:
+        """The vault was deleted: nobody reaches what is in it until it is brought back."""
         with self._lock:
-            self._secrets.pop(vault.lower(), None)
+            self._secrets[_AWAY + vault.lower()] = self._secrets.pop(vault.lower(), {})
+            self._save()
+
+    def bring_back(self, vault: str) -> None:
+        """The deletion of the vault was taken back."""
+        with self._lock:
+            self._secrets[vault.lower()] = self._secrets.pop(_AWAY + vault.lower(), {})
+            self._save()
+
+    def purge_vault(self, vault: str) -> None:
+        """A deleted vault and all that is in it are gone for good."""
+        with self._lock:
+            self._secrets.pop(_AWAY + vault.lower(), None)
             self._save()
 
     def clear(self) -> None:

@@ -210,3 +210,17 @@ def test_what_the_vaults_hold_survives_a_restart_when_they_have_a_file(tmp_path)
 
     assert Vaults(file).value("contoso", "sas") == VALUE
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_vault_that_was_deleted_is_not_found_again_by_a_restart(tmp_path) -> None:
+    file = tmp_path / "vaults.json"
+    before = Vaults(file)
+    before.create("contoso")
+    before.set("contoso", "sas", VALUE)
+    before.put_away("contoso")
+
+    after = Vaults(file)
+    after.create("contoso")
+    assert after.names("contoso") == []
+    after.bring_back("contoso")
+    assert after.value("contoso", "sas") == VALUE

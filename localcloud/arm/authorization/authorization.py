@@ -10,7 +10,7 @@ from localcloud.arm.authorization.actions import has, is_within, needed
 from localcloud.arm.authorization.assignments import Assignment, RoleAssignments
 from localcloud.arm.authorization.definitions import RoleDefinitions
 from localcloud.arm.authorization.roles import OWNER
-from localcloud.arm.calls import Call
+from localcloud.arm.calls import Call, Reply
 from localcloud.arm.ids import stable_guid
 from localcloud.arm.routing import Route
 
@@ -31,7 +31,12 @@ class Authorization:
             self.assignments.add(Assignment(stable_guid(f"owner:{owner}"), scope, OWNER, owner, "ServicePrincipal"))
 
     def routes(self) -> list[Route]:
-        return [*self.definitions.routes(), *self.assignments.routes()]
+        mine = Route("GET", "{*scope}/providers/Microsoft.Authorization/permissions", self.list_permissions, action="")
+        return [mine, *self.definitions.routes(), *self.assignments.routes()]
+
+    def list_permissions(self, call: Call, scope: str) -> Reply:
+        """What the caller may do at the scope."""
+        return Reply(body={"value": [dict(one) for one in self._permissions(call.actor, self._state.scope(scope))]})
 
     def meet(self, actor: str, client: str) -> None:
         """Remember by what name a caller's token calls it: refusals say it."""

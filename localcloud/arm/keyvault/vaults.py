@@ -68,6 +68,7 @@ class KeyVaults:
         found = self._state.shelf.find(resource_id(self._state.groups.need(group)["id"], KIND, name0))
         if found is not None:
             self._deleted[name0.lower()] = {**found, "deletedAt": self._state.clock.now()}
+            self._state.vaults.put_away(name0)
         return self._tracked.delete(call, group=group, name0=name0)
 
     def put_policies(self, call: Call, group: str, name0: str, how: str) -> Reply:
@@ -93,7 +94,7 @@ class KeyVaults:
         if found["properties"].get("enablePurgeProtection"):
             raise errors.purge_protected(name)
         del self._deleted[name.lower()]
-        self._state.vaults.remove(name)
+        self._state.vaults.purge_vault(name)
         return self._state.results.begin(call, "VaultPurgeJob", lambda: Reply(status=200))
 
     def check_name(self, call: Call) -> Reply:
@@ -108,6 +109,7 @@ class KeyVaults:
 
     def _recover(self, gone: Resource) -> Resource:
         del self._deleted[gone["name"].lower()]
+        self._state.vaults.bring_back(gone["name"])
         return self._state.shelf.put({key: value for key, value in gone.items() if key != "deletedAt"})
 
     def _need_deleted(self, location: str, name: str) -> Resource:

@@ -80,6 +80,7 @@ def test_a_deleted_vault_is_recovered_with_its_secrets(world: World) -> None:
     assert world.call("DELETE", VAULT).status == 200
     assert code(world.call("GET", VAULT)) == "ResourceNotFound"
     assert world.state.key_vaults.named("contoso") is None
+    assert not world.state.vaults.exists("contoso")
     assert code(put(world)) == "ConflictError"
     [gone] = world.call("GET", f"{PROVIDER}/deletedVaults").body["value"]
     assert gone["properties"]["vaultId"] == VAULT

@@ -324,3 +324,12 @@ def test_a_role_is_made_only_for_scopes_that_its_maker_may_make_roles_for(world:
 
     assert refused.body["error"]["code"] == "LinkedAuthorizationFailed"
     assert f"on the linked scope(s) '{SUB}'" in refused.body["error"]["message"]
+
+
+def test_everybody_may_ask_what_they_may_do(world: World) -> None:
+    path = f"{RG}/providers/Microsoft.Authorization/permissions"
+    assert authorize(world, "GET", path, actor=APP).body["value"] == []
+
+    assign(world, "AcrPull", SUB)
+    [found] = authorize(world, "GET", path, actor=APP).body["value"]
+    assert found["actions"] == ["Microsoft.ContainerRegistry/registries/pull/read"]

@@ -92,6 +92,13 @@ def test_a_name_that_arm_does_not_take_is_refused(world: World, name: str) -> No
     assert act(world, "PUT", f"{GROUPS}/{name}", group_body()).body["error"]["code"] == "InvalidResourceName"
 
 
+def test_a_question_mark_in_a_name_is_a_part_of_it(world: World) -> None:
+    answer = send(world, "PUT", f"{GROUPS}/a%3Fb?api-version=2023-05-01", content=b"{}")
+
+    assert answer.json()["error"]["code"] == "InvalidResourceName"
+    assert "'a?b'" in answer.json()["error"]["message"]
+
+
 def test_the_case_of_a_path_does_not_matter(world: World) -> None:
     world.put_group("g")
 
