@@ -2,7 +2,7 @@
 
 from localcloud.containers.images import Image, ImageMap, ImageMapError
 from localcloud.containers.processes import ProcessRuntime
-from localcloud.containers.runtime import Container, Launch, Login, Mount, Problem, Pull, Runtime, Terminal, Volume
+from localcloud.containers.runtime import Container, Launch, Login, Mount, Problem, Pull, Runtime, Security, Terminal, Volume
 
 __all__ = [
     "Container",
@@ -16,6 +16,7 @@ __all__ = [
     "ProcessRuntime",
     "Pull",
     "Runtime",
+    "Security",
     "Terminal",
     "Volume",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localcloud.containers.runtime import Launch
+from localcloud.containers.runtime import Launch, Security
 from localcloud.errors import CloudError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -71,6 +71,7 @@ class Engine:
             *(word for name in inherited for word in ("--env", name)),
             *(podmans if self.name == "podman" else []),
             *self._limits(launch),
+            *_security(launch.security),
             *(word for mount in mounts for word in ("--mount", _mount(*mount))),
             *(("--entrypoint", first) if launch.command else ()),
             *(image, *rest),
@@ -118,6 +119,13 @@ class Engine:
     def _no_tls(self) -> list[str]:
         """The registry of this cloud speaks plain HTTP on the loopback; Docker knows of itself that it may there."""
         return ["--tls-verify=false"] if self.name == "podman" else []
+
+
+def _security(asked: Security) -> list[str]:
+    user = [] if asked.user is None and asked.group is None else ["--user", f"{asked.user or 0}:{asked.group or 0}"]
+    gains = [] if asked.escalation else ["--security-opt", "no-new-privileges"]
+    capabilities = [word for way, names in (("add", asked.add), ("drop", asked.drop)) for name in names for word in (f"--cap-{way}", name)]
+    return [*user, *(["--privileged"] if asked.privileged else []), *gains, *capabilities]
 
 
 def _mount(folder: Path, path: str, only_read: bool) -> str:

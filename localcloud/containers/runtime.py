@@ -37,6 +37,18 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Security:
+    """As whom a container runs and what it may do, where that was asked for; plain processes run as whoever started them."""
+
+    user: int | None = None
+    group: int | None = None
+    privileged: bool = False
+    escalation: bool = True  # whether its processes may gain more than they were started with
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Launch:
     """One start of one container. An empty command means the image's own; `memory` (GiB) and `cpu` (cores) are its limits, if not 0.
 
@@ -53,6 +65,7 @@ class Launch:
     cpu: float = 0.0
     is_init: bool = False
     ports: tuple[int, ...] = ()
+    security: Security = Security()
 
     def platform(self, environment: Mapping[str, str]) -> dict[str, str]:
         """What the platform sets in this container, of all that it can: an init container has no identity, and {group} is the group."""

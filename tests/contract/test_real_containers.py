@@ -185,3 +185,19 @@ def test_no_container_outlives_the_hard_death_of_its_cloud(real: RealCloud, tmp_
         owner.kill()
         owner.wait()
         wait_for(lambda: not [name for name in real.running() if name.startswith("doomed.")], "the container to die with its owner", 20)
+
+
+def test_a_container_runs_as_whom_the_group_says_and_with_the_capabilities_that_it_says(real: RealCloud) -> None:
+    script = "id -u; id -g; grep -E 'CapBnd|NoNewPrivs' /proc/self/status"
+    asked = {
+        "runAsUser": 1000,
+        "runAsGroup": 1001,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]},
+    }
+    real.put("whom", *SH, script, main={"securityContext": asked})
+
+    assert real.over("whom")["exitCode"] == 0
+    user, group, bounding, gains = real.log("whom").splitlines()
+    assert (user, group, gains.split()[1]) == ("1000", "1001", "1")
+    assert int(bounding.split()[1], 16) == 1 << 13  # NET_RAW, and no other

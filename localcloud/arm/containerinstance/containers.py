@@ -11,6 +11,7 @@ from localcloud.arm.containerinstance.group import ContainerStatus
 from localcloud.arm.containerinstance.network import read_ports
 from localcloud.arm.containerinstance.probes import read_probe
 from localcloud.arm.containerinstance.reading import as_list, as_object, only
+from localcloud.arm.containerinstance.security import read_security
 from localcloud.arm.containerinstance.volumes import read_mounts
 from localcloud.arm.errors import bad_request, not_supported
 from localcloud.containers import Volume
@@ -21,7 +22,6 @@ _MOST = 60
 
 _INIT = {"image", "command", "environmentVariables", "volumeMounts", "securityContext"}
 _CONTAINER = _INIT | {"ports", "resources", "livenessProbe", "readinessProbe", "configMap"}
-_SECURITY = {"privileged", "allowPrivilegeEscalation", "capabilities", "runAsUser", "runAsGroup", "seccompProfile"}
 
 Volumes = Mapping[str, Volume]
 
@@ -62,21 +62,11 @@ def _container(given: Any, volumes: Volumes, group: str, path: str, *, is_init: 
         requests=requests,
         limits=limits,
         mounts=read_mounts(properties.get("volumeMounts"), volumes, name, group),
-        security=_security(properties.get("securityContext"), f"{path}.securityContext"),
+        security=read_security(properties.get("securityContext"), f"{path}.securityContext"),
         config=_config(properties.get("configMap"), f"{path}.configMap"),
         liveness=read_probe(properties.get("livenessProbe"), f"{path}.livenessProbe", name, group),
         readiness=read_probe(properties.get("readinessProbe"), f"{path}.readinessProbe", name, group),
     )
-
-
-def _security(given: Any, path: str) -> dict[str, Any] | None:
-    """Kept and shown; whether it is enforced is up to what runs the containers."""
-    if given is None:
-        return None
-    entry = as_object(given, path)
-    only(entry, _SECURITY, (), "SecurityContextDefinition", f"{path}.")
-    only(as_object(entry.get("capabilities"), path), {"add", "drop"}, (), "SecurityContextCapabilitiesDefinition", f"{path}.capabilities.")
-    return dict(entry)
 
 
 def _config(given: Any, path: str) -> dict[str, Any] | None:

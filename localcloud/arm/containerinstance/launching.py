@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus
+from localcloud.arm.containerinstance.security import security_of
 from localcloud.arm.settings import Latencies
 from localcloud.containers import Launch
 
@@ -19,6 +20,7 @@ def launch_of(group: ContainerGroup, container: ContainerStatus) -> Launch:
         mounts=container.mounts,
         is_init=container in group.init,
         ports=_ports(container),
+        security=security_of(container.security),
         **_limits(group, container),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.containers import Security
 from tests.unit.localcloud.worlds import GROUPS, SUBSCRIPTION, World, group_body, make_world
 
 IDENTITY = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/work"
@@ -161,6 +162,14 @@ class TestShownAgain:
         properties = world.view()["containers"][0]["properties"]
         assert {name: properties[name] for name in asked} == asked
 
+    def test_the_security_context_reaches_what_runs_the_container(self) -> None:
+        world = make_world()
+        asked = {"runAsUser": 1000, "privileged": True, "allowPrivilegeEscalation": False, "capabilities": {"add": ["A"], "drop": ["B"]}}
+        world.put_group(containers=inner(securityContext=asked))
+        world.clock.advance(15)
+        expected = Security(user=1000, privileged=True, escalation=False, add=("A",), drop=("B",))
+        assert world.runtime.started[0].launch.security == expected
+
     def test_newer_versions_show_more_and_older_ones_less(self) -> None:
         world = make_world()
         world.put_group()
@@ -209,6 +218,8 @@ class TestShownAgain:
         ({"containers": inner(readinessProbe={"httpGet": {"path": "/"}})}, "InvalidRequestContent"),
         ({"containers": inner(readinessProbe={"httpGet": {"port": 1, "scheme": "ftp"}})}, "InvalidProbe"),
         ({"containers": inner(securityContext={"root": True})}, "InvalidRequestContent"),
+        ({"containers": inner(securityContext={"runAsUser": "root"})}, "InvalidRequestContent"),
+        ({"containers": inner(securityContext={"seccompProfile": "e30="})}, "LocalCloudNotSupported"),
         ({"containers": inner(ports=[{"port": 99999}])}, "InvalidPort"),
         ({"diagnostics": {"logAnalytics": {"workspaceId": "w"}}}, "InvalidRequestContent"),
         ({"diagnostics": {"logAnalytics": {"workspaceId": "w", "workspaceKey": "k", "logType": "x"}}}, "InvalidLogAnalyticsLogType"),
