@@ -14,6 +14,11 @@ from .spawning import Spawned
 from .worker_process import WorkerProcess
 
 log = logging.getLogger("host.engine")
+CRASHES = 3  # of each worker: then the host is recycled
+FORGOTTEN = 1800.0  # seconds
+TOO_MANY = (
+    "Exceeded language worker restart retry count for runtime:python. Shutting down and proactively recycling the Functions Host to recover"
+)
 
 
 class Worker(Protocol):
@@ -36,6 +41,25 @@ class Worker(Protocol):
 StartWorker = Callable[[HostSettings], Awaitable[Worker]]
 
 
+class Crashes:
+    """Counts the workers that ended on their own, until there was none for half an hour; those cut off by the host are expected."""
+
+    def __init__(self, most: int) -> None:
+        self.expected: set[Worker] = set()
+        self._most = most
+        self._count = 0
+        self._last = 0.0
+
+    def are_too_many(self, worker: Worker, now: float) -> bool:
+        """After this worker's end: whether it is not to be replaced."""
+        if worker in self.expected:
+            self.expected.remove(worker)
+        else:
+            self._count = 1 if now - self._last > FORGOTTEN else self._count + 1
+            self._last = now
+        return self._count >= self._most
+
+
 class StartProcess:
     """Starts worker processes; the first is the one that has been spawned already, if there is one."""
 
@@ -52,16 +76,20 @@ class Engine:
     """As many workers as the settings say, each used in turn; invocations wait while there is none.
 
     The first one is there when `start` returns, the others follow, each after a pause. `fatal` is called when a worker
-    cannot be replaced.
+    cannot be replaced, and `recycle` when so many have crashed that the host shall start anew.
     """
 
-    def __init__(self, settings: HostSettings, fatal: Callable[[str], None], start_worker: StartWorker) -> None:
+    def __init__(
+        self, settings: HostSettings, fatal: Callable[[str], None], start_worker: StartWorker, recycle: Callable[[str], None]
+    ) -> None:
         self.settings = settings
         self.functions: list[FunctionInfo] = []
         self.running = 0
         self.finished: Callable[[], None] = _ignored
         """Called after each invocation."""
         self._fatal = fatal
+        self._recycle = recycle
+        self._crashes = Crashes(CRASHES * settings.workers)
         self._start_worker = start_worker
         self._workers: list[Worker] = []
         self._turns: Iterator[int] = itertools.count()
@@ -104,6 +132,7 @@ class Engine:
                 return await worker.invoke(function, trigger)
         except TimeoutError:
             log.error("function %s ran out of time: the worker and all that runs in it is restarted", function)  # noqa: TRY400
+            self._crashes.expected.add(worker)
             worker.kill()
             return Finished("", error=f"timed out after {limit or 0:g} s (functionTimeout)")
 
@@ -147,6 +176,10 @@ class Engine:
             if not self._workers:
                 self._ready.clear()
             log.warning("the worker process ended (exit code %d) and is restarted", code)
+            if self._crashes.are_too_many(found, asyncio.get_running_loop().time()):
+                if not self._workers:
+                    self._recycle(TOO_MANY)
+                return
             if found := await self._started():
                 self._use(found)
 

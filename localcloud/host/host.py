@@ -58,7 +58,7 @@ class Host:
         self._queue_listeners: list[QueueListener] = []
         self._timers: list[TimerListener] = []
         self._storage = Storage(settings, self._notify)
-        self._engine = Engine(settings, lambda reason: self._end(HostError(reason)), StartProcess(spawned))
+        self._engine = Engine(settings, lambda reason: self._end(HostError(reason)), StartProcess(spawned), self._recycle)
 
     def stop(self) -> None:
         """Stop gracefully."""
@@ -150,6 +150,9 @@ class Host:
 
     def _shut_down_on(self, error: BaseException) -> None:
         self._end(ShutDown(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
+
+    def _recycle(self, reason: str) -> None:
+        self._end(ShutDown(reason))
 
     def _end(self, error: Exception) -> None:
         self._fatal = self._fatal or error

@@ -46,6 +46,11 @@ def test_settings_of_the_app_and_the_seed_are_taken_over() -> None:
     assert (found.arm.seed, found.scale, found.images) == (7, 1.0, (Path("a.yaml"), Path("b.yaml")))
 
 
+def test_the_engine_of_the_app_is_taken_over() -> None:
+    assert (settings().engine, settings("--engine", "runtime", "--engine-python", "p").engine_python) == ("sdk", "p")
+    assert settings("--engine", "runtime").engine == "runtime"
+
+
 @pytest.mark.parametrize("words", [["status"], ["status", "--json"]])
 def test_where_none_is_up_the_status_says_so(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -51,7 +51,8 @@ class World:
         self.workers: list[tuple[float, FakeWorker]] = []
         self.fatal: list[str] = []
         self.broken = False
-        self.engine = Engine(HostSettings(app=Path(), **settings), self.fatal.append, self.start_worker)
+        self.recycled: list[str] = []
+        self.engine = Engine(HostSettings(app=Path(), **settings), self.fatal.append, self.start_worker, self.recycled.append)
 
     async def start_worker(self, _settings: HostSettings) -> FakeWorker:
         await asyncio.sleep(1)
@@ -119,6 +120,26 @@ def test_a_crash_of_one_worker_leaves_the_others_alone() -> None:
     ended = World(workers=2).live("sleep-5", "crash", "x", apart=0.5, after=40)
 
     assert [text for _, text in ended] == ["ran on 0", "the worker process ended (exit code -9)", "ran on 0"]
+
+
+@pytest.mark.parametrize(("crashes", "apart", "recycled"), [(2, 5.0, 0), (3, 5.0, 1), (5, 2000.0, 0)])
+def test_a_host_whose_workers_crash_again_and_again_is_recycled(crashes: int, apart: float, recycled: int) -> None:
+    """Source of the host's dispatcher: the third crash of a worker within half an hour of the last is the host's end."""
+    world = World()
+
+    world.live(*["crash"] * crashes, apart=apart)
+
+    assert len(world.recycled) == recycled
+    assert all("Exceeded language worker restart retry count" in reason for reason in world.recycled)
+
+
+def test_time_outs_are_not_counted_as_crashes() -> None:
+    world = World(function_timeout=1.0)
+
+    ended = world.live(*["sleep-60"] * 5, apart=10)
+
+    assert [error for _, error in ended] == ["timed out after 1 s (functionTimeout)"] * 5
+    assert world.recycled == []
 
 
 def test_a_worker_that_cannot_be_replaced_ends_the_host() -> None:
