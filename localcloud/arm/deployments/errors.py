@@ -151,7 +151,7 @@ def defined_twice(key: str) -> ArmError:
 
 
 def not_valid(what: str, name: str, reason: str) -> ArmError:
-    """`what` is `resource`, `variable` or `output`."""
+    """`what` is `resource`, `variable`, `output` or `parameter`; for the last the words are those of the others."""
     place = " at line '1' and column '1'" if what == "resource" else ""
     return invalid_template(
         f"The template {what} '{name}'{place} is not valid: {reason}. Please see https://aka.ms/arm-template-expressions for usage details."

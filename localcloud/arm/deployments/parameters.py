@@ -57,7 +57,10 @@ class Parameters:
         """Evaluate all defaults; a default may use other parameters."""
         self._evaluator = evaluator
         for name in self._declared:
-            self._need(name)
+            try:
+                self._need(name)
+            except ExpressionError as error:
+                raise errors.not_valid("parameter", name, str(error)) from None
 
     def value(self, name: str) -> Any:
         return self._need(name).value

@@ -26,13 +26,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from localcloud.arm.deployments import errors, places
+from localcloud.arm.deployments import places
 from localcloud.arm.deployments.parameters import Parameters, Secrets
 from localcloud.arm.deployments.positions import placed
 from localcloud.arm.deployments.user_functions import user_functions
 from localcloud.arm.deployments.variables import Variables
 from localcloud.arm.errors import ArmError
-from localcloud.arm.expressions import Catalog, Evaluation, Evaluator, ExpressionError
+from localcloud.arm.expressions import Catalog, Evaluation, Evaluator
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ class Scope:
         evaluation: Evaluation | None = None,
     ) -> None:
         functions = places.functions(around)
-        self.around = around
         self.source = source
+        self.around = around
+        self.evaluator = Evaluator(functions, evaluation)
         try:
             self.parameters = Parameters(source, given, secrets=secrets)
+            functions.update(user_functions(source, Catalog(functions), self.evaluator.evaluation))
         except ArmError as error:
             raise placed(error, source) from None
-        self.evaluator = Evaluator(functions, evaluation)
-        functions.update(user_functions(source, Catalog(functions), self.evaluator.evaluation))
         # Only now: a user's function has other parameters, and no variables.
         self._variables = Variables(source.get("variables") or {}, self.evaluator)
         functions.function("parameters", "string")(lambda name: self.parameters.use(name, self.evaluator.evaluation))
@@ -86,5 +86,3 @@ class Scope:
             self.parameters.resolve_with(self.evaluator.within(places.default_functions(self.around)))
         except ArmError as error:
             raise placed(error, self.source) from None
-        except ExpressionError as error:
-            raise errors.invalid_expression("template", str(error)) from None

@@ -21,9 +21,9 @@ def user_functions(source: Mapping[str, Any], places: Catalog, evaluation: Evalu
     schemas = Schemas(source)
     inner = Catalog(places)
     nested = str(source.get("languageVersion", "")).startswith("2")
-    for space in _spaces(source.get("functions")):
+    for at, space in enumerate(_spaces(source.get("functions"))):
         for name, declared in space["members"].items():
-            _check_calls(name, declared["output"].get("value"), nested=nested)
+            _check_calls(name, declared["output"].get("value"), f"properties.template.functions[{at}].members.{name}", nested=nested)
             function = _UserFunction(f"{space['namespace']}.{name}", declared, schemas, inner, evaluation)
             found[function.name.lower()] = function.as_function()
     if nested:
@@ -53,17 +53,19 @@ def _is_space(space: Any) -> bool:
     )
 
 
-def _check_calls(name: str, value: Any, *, nested: bool) -> None:
+def _check_calls(name: str, value: Any, path: str, *, nested: bool) -> None:
     """Judged before anything is evaluated. The words are recorded, but for the page that they name."""
+    start = f"The template function '{name}' at line '1' and column '1' is not valid"
     try:
         called = [call.name for call in calls(value)]
     except ExpressionError as error:
-        raise errors.invalid_template(f"The template function '{name}' is not valid: {error}") from None
+        raise errors.invalid_template(f"{start}: {error}", path) from None
     wrong = [one for one in called if one.lower() in _FORBIDDEN or one.lower().startswith("list") or ("." in one and not nested)]
     if wrong:
         raise errors.invalid_template(
-            f"The template function '{name}' is not valid. These function calls are not supported in a function definition: "
-            f"'{', '.join(dict.fromkeys(wrong))}'. Please see https://aka.ms/arm-syntax-functions for usage details."
+            f"{start}. These function calls are not supported in a function definition: '{', '.join(dict.fromkeys(wrong))}'. "
+            "Please see https://aka.ms/arm-syntax-functions for usage details.",
+            path,
         )
 
 

@@ -63,6 +63,11 @@ def test_given_values_are_literal_and_defaults_are_evaluated() -> None:
     assert made.parameters.value("object") == {"a": "[toUpper('a')]-X", "gone": None}
 
 
+def test_a_default_that_cannot_be_evaluated_is_named() -> None:
+    error = refusal({"p": {"type": "string", "defaultValue": "[nonsense()]"}})
+    assert "The template parameter 'p' is not valid: The template function 'nonsense' is not valid." in error.message
+
+
 def test_new_guid_and_utc_now_are_for_defaults_only() -> None:
     made = make(
         {

@@ -51,10 +51,8 @@ def test_what_a_function_may_not_call_is_refused_before_anything_is_evaluated(ou
     with pytest.raises(ArmError) as caught:
         Scope(template({"f": member(output), "other": member("x")}), {}, AROUND)
     assert caught.value.code == "InvalidTemplate"
-    assert (
-        f"The template function 'f' is not valid. These function calls are not supported in a function definition: '{called}'."
-        in caught.value.message
-    )
+    assert "The template function 'f' at line '6' and column '14' is not valid." in caught.value.message
+    assert f"These function calls are not supported in a function definition: '{called}'." in caught.value.message
 
 
 def test_a_function_does_not_see_the_templates_parameters() -> None:
@@ -64,7 +62,7 @@ def test_a_function_does_not_see_the_templates_parameters() -> None:
 
 
 def test_a_function_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(ArmError, match="The template function 'f' is not valid: Unable to parse language expression"):
+    with pytest.raises(ArmError, match=r"The template function 'f' at line .* is not valid: Unable to parse language expression"):
         Scope(template({"f": member("[concat(]")}), {}, AROUND)
 
 
