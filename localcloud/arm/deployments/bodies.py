@@ -108,9 +108,9 @@ def _literal(tree: Any) -> Any:
     if isinstance(tree, str):
         if tree.startswith(_LATER):
             return tree[1:]
-        return f"[{tree}" if tree.startswith("[") else tree
+        return f"[{tree}" if tree.startswith("[") and tree.endswith("]") else tree
     if isinstance(tree, list):
         return [_literal(item) for item in tree]
     if isinstance(tree, dict):
-        return {key: _literal(item) for key, item in tree.items()}
+        return {_literal(key): _literal(item) for key, item in tree.items()}
     return tree

@@ -204,3 +204,22 @@ def test_a_secure_output_goes_from_a_nested_deployment_into_a_resource_and_is_no
     assert shown(world, "n")["outputs"] == {"secret": {"type": "SecureString"}, "plain": {"type": "Int", "value": 1}}
     assert world.call("POST", f"{DEPLOYMENTS}/n/listOutputsWithSecureValues").body == {"secret": "s3cret", "plain": 1}
     assert "s3cret" not in json.dumps([shown(world), shown(world, "n"), world.call("GET", f"{DEPLOYMENTS}/n/operations").body])
+
+
+def test_brackets_of_data_come_through_a_nested_deployment_as_they_are() -> None:
+    world = make_world()
+    values = ["[x]", "[[x]", "[x", "[[x", "x]", "[", "[[[x]]"]
+    source = template(outputs={"all": {"type": "array", "value": "[parameters('all')]"}}, parameters={"all": {"type": "array"}})
+    outer = template(
+        [nested("n", inner(source, all="[parameters('all')]")), nested("m", {"template": template(outputs=_echo_all())})],
+        parameters={"all": {"type": "array"}},
+        outputs={
+            "n": {"type": "array", "value": "[reference('n').outputs.all.value]"},
+            "m": {"type": "array", "value": "[reference('m').outputs.all.value]"},
+        },
+    )
+    assert deployed(world, outer, all=values) == {"n": values, "m": values}
+
+
+def _echo_all() -> dict[str, Any]:
+    return {"all": {"type": "array", "value": "[parameters('all')]"}}
