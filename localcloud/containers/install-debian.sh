@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# usage: install-debian.sh
+# usage: install-debian.sh [settings]
 # What real containers need on Debian or Ubuntu: Podman, runc, slirp4netns, a registry server, a static busybox for tests. Run it as often as you
-# like. Its settings of Podman are for this checkout alone, in .containers/: the machine's own, and its images, are left alone.
+# like. Its settings of Podman are for this checkout alone, in .containers/: the machine's own, and its images, are left alone. With the
+# word `settings` it writes those and installs nothing.
 set -euo pipefail
 home="$(cd "$(dirname "$0")/../.." && pwd)/.containers"
 # Podman finds out by a file there whether the machine was started anew, so it must not outlive that.
@@ -12,7 +13,7 @@ missing=()
 for pair in podman:podman runc:runc docker-registry:docker-registry busybox:busybox-static slirp4netns:slirp4netns; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
-if [ ${#missing[@]} -gt 0 ]; then
+if [ "${1-}" != settings ] && [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || { echo "containers: no apt-get here; install ${missing[*]} yourself" >&2; exit 1; }
     echo "containers: installing ${missing[*]}"
     # The registry's package would start a server for everybody: not even for a moment.
@@ -33,6 +34,8 @@ put() { # FILE, its content on standard input: written only when it differs
 }
 [ "$(id -u)" = 0 ] || { echo "containers: installed; Podman runs rootless here, with your own settings"; exit 0; }
 mkdir -p "$home" "$volatile"
+exec 9>"$home/.lock"
+flock 9 # tests that run side by side may all begin with this
 capabilities="$(sed -n 's/^CapEff:\t//p' /proc/self/status)"
 put "$home/containers.conf" <<EOF
 [containers]

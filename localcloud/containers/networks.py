@@ -162,7 +162,8 @@ class Relay:
 
         async def serve() -> None:
             async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                await hand_on(reader, writer, connect)
+                with suppress(asyncio.CancelledError):  # at the end of all
+                    await hand_on(reader, writer, connect)
 
             self._servers[listening] = await asyncio.start_server(handle, sock=listening)
 

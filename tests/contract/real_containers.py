@@ -20,7 +20,7 @@ from localcloud.arm.calls import Call, Reply
 from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.containers import Runtime
-from localcloud.containers.engine import Engine, find
+from localcloud.containers.engine import Engine, find, own_settings
 from localcloud.containers.registry import program
 from localcloud.errors import CloudError
 from localcloud.identity import create_app as create_identity_app
@@ -43,6 +43,7 @@ GROUPS = f"{GROUP}/providers/Microsoft.ContainerInstance/containerGroups"
 REGISTRY = f"{GROUP}/providers/Microsoft.ContainerRegistry/registries/contoso"
 IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 ACR_PULL = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
+INSTALLER = Path(__file__).parents[2] / "localcloud/containers/install-debian.sh"
 IMAGE = "contoso.azurecr.io/tools/busybox:1"
 OPEN_IMAGE = "loadme.local/busybox:1"
 APPLETS = ("sh", "awk", "cat", "date", "env", "grep", "head", "id", "kill", "ls", "mktemp", "printf", "rm", "sed", "sleep")
@@ -51,11 +52,13 @@ NOBODY = Identity("app", "/app", "33333333-3333-4333-8333-333333333333", "555555
 
 
 def podman_or_skip() -> Engine:
-    """Podman, as `make containers` has set it up. Without it the tests are skipped, and in CI they fail."""
+    """Podman, set up as by `make containers`. Without it the tests are skipped, and in CI they fail."""
     try:
+        if shutil.which("podman") and not own_settings(os.environ):
+            subprocess.run([INSTALLER, "settings"], check=True, capture_output=True)
         found = find("podman")
         program()
-    except CloudError as error:
+    except (CloudError, subprocess.CalledProcessError) as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI has to run the tests of real containers: {error}")
         pytest.skip(f"real containers are not tested: {error}")

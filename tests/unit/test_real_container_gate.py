@@ -14,6 +14,7 @@ def no_podman(monkeypatch: pytest.MonkeyPatch) -> None:
         raise CloudError(f"there is no {name} here")
 
     monkeypatch.setattr(real_containers, "find", find)
+    monkeypatch.setattr(real_containers.shutil, "which", lambda _name: None)
 
 
 def test_without_podman_they_are_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
