@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,12 +23,15 @@ def _trust(state: State) -> Environment:
 
 
 def _az(state: State) -> Environment:
-    """The Azure CLI, with a configuration of its own beside the state file; `az login --identity` asks this machine's service."""
+    """The Azure CLI, with a configuration that goes when the cloud goes: another cloud would not take the tokens in it.
+
+    `az login --identity` asks this machine's service.
+    """
     settings = {"COLLECT_TELEMETRY": "false", "INSTANCE_DISCOVERY": "false", "LOGIN_EXPERIENCE_V2": "false"}
     return {
         **_names(state),
         **_imds(state),
-        "AZURE_CONFIG_DIR": str((STATE / "az").resolve()),
+        "AZURE_CONFIG_DIR": str(Path(state["ca"]).parents[1] / "az"),
         **{f"AZURE_CORE_{name}": value for name, value in settings.items()},
     }
 
@@ -116,7 +120,7 @@ def env(form: str) -> None:
 
     \b
     names           under Azure's own names, by a proxy; who logs in is yours to say
-    az              the Azure CLI, with a configuration of its own in .localcloud/az
+    az              the Azure CLI, with a configuration of its own, which goes when the cloud goes
     secret, certificate, workload
                     azure-identity as an application: the deployer, who is an Owner
     app-service     azure-identity as the function app

@@ -12,7 +12,7 @@ from localcloud.cli.clients import FORMS
 from localcloud.cli.commands import localcloud
 
 STATE = {
-    "ca": "/the cloud/ca.pem",
+    "ca": "/the cloud/certificates/ca.pem",
     "proxy": "http://127.0.0.1:4",
     "login": "https://127.0.0.1:5",
     "tenant": "t",
@@ -55,6 +55,7 @@ def test_each_form_of_identity_has_its_own_variables() -> None:
     assert exported("arc")["IMDS_ENDPOINT"] == "http://127.0.0.1:6/arc"
     assert "MSI_SECRET" not in exported("cloud-shell")
     assert exported("azure-ml")["MSI_SECRET"] == "m"
+    assert exported("az")["AZURE_CONFIG_DIR"] == "/the cloud/az"
     assert exported("az")["AZURE_CORE_INSTANCE_DISCOVERY"] == "false"
     assert exported("names")["HTTPS_PROXY"] == "http://127.0.0.1:4"
 
