@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +63,13 @@ def localcloud_images(localcloud_settings: CloudSettings) -> Images:
 def localcloud(localcloud_settings: CloudSettings, localcloud_images: Images) -> Iterator[Cloud]:
     """A local cloud for the whole session. At its end nothing may be left of the tests' container groups."""
     from localcloud.cloud import Cloud
+    from localcloud.workflows import WorkflowApi
 
     settings = dataclasses.replace(localcloud_settings, images=(*localcloud_settings.images, localcloud_images.file))
     with Cloud(settings) as cloud:
+        # The first call is the slowest one: here and not in the first test.
+        for line in WorkflowApi(cloud.url, cloud.key).broken():
+            warnings.warn(f"a workflow file is broken: {line}", pytest.PytestWarning, stacklevel=1)
         yield cloud
         _nothing_is_left(cloud, localcloud_images)
 

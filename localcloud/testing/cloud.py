@@ -43,7 +43,7 @@ class CloudUnderTest(Controls):
         self.runs.append(run)
         return run
 
-    def run(self, workflow: str, *, timeout: float = 30.0, **variables: Any) -> Run:
+    def run(self, workflow: str, *, timeout: float = 60.0, **variables: Any) -> Run:
         """Start a run and wait until it is over."""
         return self.start(workflow, **variables).wait(timeout=timeout)
 

@@ -93,7 +93,7 @@ class Run:
         self._body = body or self._body
         return self
 
-    def wait(self, status: str | None = None, *, timeout: float = 30.0) -> Self:
+    def wait(self, status: str | None = None, *, timeout: float = 60.0) -> Self:
         """Wait until it is over, or until it or one of its steps is in this status. Raises RunFailed, which says what became of it."""
         deadline = time.monotonic() + timeout
         while not self._has_become(status):
@@ -105,7 +105,7 @@ class Run:
             self.refresh()
         return self
 
-    def wait_for_step(self, step: str, status: str, *, timeout: float = 30.0) -> Step:
+    def wait_for_step(self, step: str, status: str, *, timeout: float = 60.0) -> Step:
         """Wait until a step is in this status, such as `waiting`."""
         deadline = time.monotonic() + timeout
         while (found := self.steps.get(step)) is None or found.status != status:

@@ -154,7 +154,7 @@ def test_a_run_gets_over_storage_that_is_busy_and_a_callback_that_is_lost(own: C
     own.add_fault("callback-lost")
     with httpx.Client(base_url=own.url, headers={"x-functions-key": own.key}, timeout=30, trust_env=False) as client:
         run = client.post("/api/workflows/hand-over/runs", json={}).headers["location"]
-        ended = wait_for(lambda: over(client.get(run).json()), 60, "the run's end")
+        ended = wait_for(lambda: over(client.get(run).json()), 120, "the run's end")
 
     assert ended["status"] == "succeeded", ended
     lost, *_ = own.wait_for_call(timeout=5, service="functions", route="callback/{attempt}", status="504")
