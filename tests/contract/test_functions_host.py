@@ -136,7 +136,7 @@ class TestWorker:
         answers: list[httpx.Response] = []
         longer = threading.Thread(target=lambda: answers.append(httpx.get(f"{host.child.url}/api/asleep/30", timeout=20, trust_env=False)))
         longer.start()
-        time.sleep(0.2)
+        time.sleep(1.0)  # well apart, so that the first one runs out of time alone, however busy the machine is
 
         bystander = host.get("/api/asleep/30")
         longer.join()
