@@ -167,6 +167,9 @@ def test_a_lost_callback_is_made_good_by_the_verdict_in_the_log(api: Api) -> Non
 
 
 def test_every_message_may_be_delivered_again_while_the_container_runs_and_after_it_has_ended(api: Api) -> None:
+    before = api.start("greet")  # whoever uses a queue first creates it
+    assert api.ended(before)["status"] == "succeeded"
+    wait_for(lambda: not api.left(before), 60, "nothing to be left of another run")
     run = api.start("waiting", seconds=6)
     attempt = api.running(run, "wait")
     address = {"run": run, "step": "wait"}
