@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -40,8 +41,9 @@ from localcloud.containers.images import ImageMap
 from tests.functions import functions_of
 
 ROOT = Path(__file__).parents[2]
-README, WORKFLOWS, LOCAL_CLOUD, REFERENCE = (
-    ROOT / name for name in ("README.md", "docs/workflows.md", "docs/local-cloud.md", "docs/workflow-reference.md")
+README, WORKFLOWS, LOCAL_CLOUD, TESTING, REFERENCE = (
+    ROOT / name
+    for name in ("README.md", "docs/workflows.md", "docs/local-cloud.md", "docs/testing-workflows.md", "docs/workflow-reference.md")
 )
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 
@@ -210,16 +212,16 @@ def test_the_options_of_the_local_cloud_are_those_that_it_has() -> None:
     options = {option for parameter in local_cloud.commands["up"].params for option in parameter.opts if option.startswith("--")}
     first_cells = [quoted(cells[0]) for cells in rows(section(LOCAL_CLOUD, "Commands"))]
 
-    assert {cell for cells in first_cells for cell in cells if cell.startswith("--")} <= options
-    assert {cell.split()[-1] for cells in first_cells for cell in cells if cell.startswith("python")} <= set(local_cloud.commands)
+    assert {cell for cells in first_cells for cell in cells if cell.startswith("--")} == options
+    assert {cell.split()[-1] for cells in first_cells for cell in cells if cell.startswith("python")} == set(local_cloud.commands)
 
 
 def test_the_keys_of_a_fault_are_those_that_it_has() -> None:
-    documented = {key for cells in rows(section(LOCAL_CLOUD, "The side door")) for key in quoted(cells[0])}
-    [example] = re.findall(r"-d '(.*?)'", section(LOCAL_CLOUD, "The side door"))
+    documented = {key for cells in rows(section(TESTING, "Faults")) for key in quoted(cells[0])}
+    first, second = (Fault.read(json.loads(example)) for example in re.findall(r"faults -d '(.*?)'", section(TESTING, "The side door")))
 
-    assert documented <= set(Fault.__dataclass_fields__)
-    assert Fault.read(json.loads(example)).status == 503
+    assert documented == {field.name for field in dataclasses.fields(Fault) if field.init}
+    assert (first.status, second.status, second.probability) == (503, 429, 0.1)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
