@@ -107,4 +107,5 @@ def _short(change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(leftover: Leftover) -> dict[str, Any]:
-    return normal(leftover.body, leftover.version)
+    shown = normal(leftover.body, leftover.version)
+    return dict(masked(shown, shown))

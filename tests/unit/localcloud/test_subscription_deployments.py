@@ -143,3 +143,32 @@ def test_a_resource_group_is_also_named_by_the_id_that_a_function_makes_of_it() 
     properties = shown(world, "d", HERE)
     assert puts(world) == ["new", "n", "one"]
     assert {name: one["value"] for name, one in properties["outputs"].items()} == {"planned": "westeurope", "there": "westeurope"}
+
+
+def test_a_role_is_defined_and_given_at_the_subscription() -> None:
+    world = make_world()
+    definition = "0d0d0d0d-0000-4000-8000-000000000001"
+    permissions = [{"actions": ["Microsoft.Resources/deployments/read"], "notActions": []}]
+    role = {
+        "type": f"{AUTHORIZATION}/roleDefinitions",
+        "apiVersion": "2022-04-01",
+        "name": definition,
+        "properties": {"roleName": "Watcher", "permissions": permissions, "assignableScopes": ["[subscription().id]"]},
+    }
+    key = f"subscriptionResourceId('{AUTHORIZATION}/roleDefinitions', '{definition}')"
+    given = {
+        "type": f"{AUTHORIZATION}/roleAssignments",
+        "apiVersion": "2022-04-01",
+        "name": "0e0e0e0e-0000-4000-8000-000000000001",
+        "dependsOn": [f"[{key}]"],
+        "properties": {
+            "roleDefinitionId": f"[{key}]",
+            "principalId": "99999999-9999-4999-8999-999999999999",
+            "principalType": "ServicePrincipal",
+        },
+    }
+    assert put(world, template([given, role])).status == 201
+    world.clock.advance(30)
+    assert shown(world, "d", HERE)["provisioningState"] == "Succeeded", shown(world, "d", HERE)
+    assert puts(world) == [definition, given["name"]]
+    assert world.state.authorization.allows("99999999-9999-4999-8999-999999999999", "Microsoft.Resources/deployments/read", SCOPE)

@@ -219,3 +219,19 @@ def test_what_is_empty_or_the_service_s_own_is_no_change() -> None:
     assert array["children"][0]["children"] == [
         {"path": "properties.priority", "propertyChangeType": "Modify", "before": 100, "after": 200}
     ]
+
+
+def test_what_is_left_alone_is_shown_without_its_secrets() -> None:
+    world = make_world()
+    component = {
+        "type": "Microsoft.Insights/components",
+        "apiVersion": "2020-02-02",
+        "name": "telemetry",
+        "location": "westeurope",
+        "kind": "web",
+        "properties": {"Application_Type": "web"},
+    }
+    deploy(world, template([component]))
+    shown = changes(world, template())["telemetry"]
+    assert shown["changeType"] == "Ignore"
+    assert "InstrumentationKey=" not in json.dumps(shown)
