@@ -19,6 +19,7 @@ OPTIONS = {
     "app": ("the folder of function_app.py, from the root folder (default: loadme's checkout)", "folder"),
     "workflows": ("the folder of workflow files, from the root folder (default: workflows, if there is one)", "folder"),
     "images": ("more image maps, from the root folder, separated by spaces", "files"),
+    "containers": ("what runs containers: processes, podman or docker (default: processes)", "name"),
     "scale": ("how long Azure's waits take; 1 is as on Azure (default: 0.001)", "number"),
 }
 RUNS_SECTION = "the runs of this test"
@@ -48,7 +49,8 @@ def localcloud_settings(pytestconfig: pytest.Config, tmp_path_factory: pytest.Te
         workflows=workflows,
         scale=float(given["scale"] or SCALE),
     )
-    return dataclasses.replace(settings, images=tuple(root / file for file in given["images"].split()))
+    images = tuple(root / file for file in given["images"].split())
+    return dataclasses.replace(settings, images=images, containers=given["containers"] or settings.containers)
 
 
 @pytest.fixture(scope="session")

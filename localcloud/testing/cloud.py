@@ -11,6 +11,7 @@ from localcloud.azure import Azure
 from localcloud.azurite import Azurite
 from localcloud.cloud import Cloud
 from localcloud.controls import Controls
+from localcloud.errors import CloudError
 from localcloud.testing.api import Api
 from localcloud.testing.images import Images
 from localcloud.testing.run import Run, RunFailed
@@ -54,6 +55,8 @@ class CloudUnderTest(Controls):
 
         A command runs under loadme's runner, so that it can give outputs back, or as it is without `runner`.
         """
+        if self.local.settings.containers != "processes":
+            raise CloudError(f"real containers run real images: push {name} to a registry instead of making it in a test")
         self._images.add(name, made_of, env or {}, runner=runner)
 
     def assert_nothing_left(self, timeout: float = PATIENCE) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from localcloud import pytest_plugin
-from localcloud.testing import Run, RunFailed, call
+from localcloud.errors import CloudError
+from localcloud.testing import CloudUnderTest, Run, RunFailed, call
 from localcloud.testing.images import Images
 from localcloud.testing.settings import quick_settings
 
@@ -193,3 +196,11 @@ def test_a_cloud_for_tests_has_no_surprises_and_ports_of_its_own(tmp_path: Path)
 
     assert (settings.arm.hidden_probability, settings.arm.restart_probability, settings.fixed_ports) == (0.0, 0.0, False)
     assert (settings.app / "function_app.py").is_file()
+
+
+def test_no_image_is_made_up_for_real_containers(tmp_path: Path) -> None:
+    cloud = CloudUnderTest.__new__(CloudUnderTest)
+    cloud.local = SimpleNamespace(settings=dataclasses.replace(quick_settings(tmp_path), containers="podman"))  # type: ignore[assignment]
+
+    with pytest.raises(CloudError, match="push a:1 to a registry"):
+        cloud.image("a:1", ["true"])
