@@ -23,6 +23,7 @@ from localcloud.settings import (
     TEMPLATE_SPEC,
     VAULT,
 )
+from tests.e2e.test_runs import Api
 
 README = Path(__file__).parents[2] / "README.md"
 CUSTOM = {name for name, _ in CUSTOM_ROLES.values()}
@@ -71,6 +72,23 @@ def test_an_identity_has_its_roles_and_no_others(arm: httpx.Client, cloud: Cloud
     # Which vaults workflows refer to is a matter of the test's settings.
     secrets = {(role, vault if vault == VAULT else "contoso") for role, vault in given if role.startswith("Key Vault")}
     assert {pair for pair in given if not pair[0].startswith("Key Vault")} | secrets == EXPECTED[identity]
+
+
+def test_a_role_that_was_forgotten_shows_in_the_runs_error(arm: httpx.Client, cloud: Cloud) -> None:
+    principal = cloud.azure.identities[APP_IDENTITY].principal_id
+    found = listed(arm, "roleAssignments", **{"$filter": f"principalId eq '{principal}'"})
+    [operator] = [one for one in found if one["properties"]["scope"].endswith(f"userAssignedIdentities/{CONTAINER_IDENTITY}")]
+    address = f"{cloud.arm_url}{operator['id']}?api-version=2022-04-01"
+
+    arm.delete(address).raise_for_status()
+    try:
+        with Api(cloud) as api:
+            shown = api.ended(api.start("diamond", words=["one", "three"]))
+    finally:
+        arm.put(address, json={"properties": operator["properties"]}).raise_for_status()
+
+    assert shown["status"] == "failed"
+    assert "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action" in shown["error"]["message"]
 
 
 def test_the_readme_names_every_role_and_action() -> None:
