@@ -50,6 +50,7 @@ class Networks:
         # Another cloud may be up on this machine: the addresses of two begin at different places.
         self._numbers = itertools.count(secrets.randbelow(ADDRESSES))
         self._networks: dict[str, GroupNetwork] = {}
+        self._closing: list[threading.Thread] = []
         self._relay = Relay()
         self._lock = threading.Lock()
 
@@ -70,19 +71,22 @@ class Networks:
     def forget(self, group: str) -> None:
         """At the side: whoever forgets it may hold a lock."""
         with self._lock:
-            gone = self._networks.pop(group, None)
-        if gone is not None:
-            threading.Thread(target=gone.close, name=f"network-{group}", daemon=True).start()
+            if gone := self._networks.pop(group, None):
+                self._close(gone)
 
     def close(self) -> None:
         with self._lock:
-            networks, self._networks = [*self._networks.values()], {}
-        closing = [threading.Thread(target=network.close, daemon=True) for network in networks]
-        for thread in closing:
-            thread.start()
-        for thread in closing:
+            for network in self._networks.values():
+                self._close(network)
+            self._networks = {}
+        for thread in self._closing:
             thread.join()
         self._relay.close()
+
+    def _close(self, network: GroupNetwork) -> None:
+        thread = threading.Thread(target=network.close, name="network", daemon=True)
+        thread.start()
+        self._closing = [*(one for one in self._closing if one.is_alive()), thread]
 
 
 class GroupNetwork:

@@ -130,6 +130,18 @@ def test_on_the_machine_s_network_a_variable_says_where_the_metadata_service_is(
     assert claims(shared.log("meta"))["xms_mirid"] == identity
 
 
+def test_a_network_that_is_just_going_when_all_end_goes_first(tmp_path: Path) -> None:
+    from starlette.applications import Starlette
+
+    made = networks.Networks(tmp_path, Starlette, tuple)
+    for number_of_it in range(5):
+        made.of(f"g{number_of_it}")
+        made.forget(f"g{number_of_it}")
+    made.close()
+    assert not any(thread.is_alive() for thread in made._closing)
+    assert made._relay._loop.is_closed()
+
+
 def test_nothing_of_a_network_is_left(tmp_path: Path) -> None:
     from starlette.applications import Starlette
 
