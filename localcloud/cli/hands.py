@@ -41,7 +41,7 @@ def _print_clock(found: dict[str, Any], as_json: bool = False) -> None:
         return
     state = "paused" if found["paused"] else f"scale {found['scale']:g}"
     due = "nothing is due" if found["next"] is None else f"{found['timers']} to come, the next in {found['next']:.1f} s"
-    click.echo(f"{found['now'][:19]}Z, {state}, {found['ahead']:+.0f} s to the real time; {due}")
+    click.echo(f"{found['now'][:19]}Z, {state}, {round(found['ahead']):+d} s to the real time; {due}")
 
 
 @clock.command()
