@@ -16,26 +16,26 @@ def group(az: Az) -> Iterator[str]:
 
 
 def test_a_vault_and_its_secrets(az: Az, group: str) -> None:
-    made = az("keyvault", "create", "--resource-group", group, "--name", "cli-vault", "--location", "westeurope")
-    assert made["properties"]["vaultUri"] == "https://cli-vault.vault.azure.net/"
+    made = az("keyvault", "create", "--resource-group", group, "--name", "cli-env-vault", "--location", "westeurope")
+    assert made["properties"]["vaultUri"] == "https://cli-env-vault.vault.azure.net/"
 
-    first = az("keyvault", "secret", "set", "--vault-name", "cli-vault", "--name", "sas", "--value", "one", "--tags", "a=b")
-    az("keyvault", "secret", "set", "--vault-name", "cli-vault", "--name", "sas", "--value", "two")
+    first = az("keyvault", "secret", "set", "--vault-name", "cli-env-vault", "--name", "sas", "--value", "one", "--tags", "a=b")
+    az("keyvault", "secret", "set", "--vault-name", "cli-env-vault", "--name", "sas", "--value", "two")
     assert (first["value"], first["tags"]["a"]) == ("one", "b")
-    assert az("keyvault", "secret", "show", "--vault-name", "cli-vault", "--name", "sas", "--query", "value") == "two"
+    assert az("keyvault", "secret", "show", "--vault-name", "cli-env-vault", "--name", "sas", "--query", "value") == "two"
     assert az("keyvault", "secret", "show", "--id", first["id"], "--query", "value") == "one"
-    assert len(az("keyvault", "secret", "list-versions", "--vault-name", "cli-vault", "--name", "sas")) == 2
-    [listed] = az("keyvault", "secret", "list", "--vault-name", "cli-vault")
+    assert len(az("keyvault", "secret", "list-versions", "--vault-name", "cli-env-vault", "--name", "sas")) == 2
+    [listed] = az("keyvault", "secret", "list", "--vault-name", "cli-env-vault")
     assert (listed["name"], listed.get("value")) == ("sas", None)
 
 
 def test_a_deleted_secret_is_recovered(az: Az, group: str) -> None:
-    az("keyvault", "secret", "set", "--vault-name", "cli-vault", "--name", "gone", "--value", "kept")
-    az("keyvault", "secret", "delete", "--vault-name", "cli-vault", "--name", "gone")
-    assert "gone" in az("keyvault", "secret", "list-deleted", "--vault-name", "cli-vault", "--query", "[].name")
-    az("keyvault", "secret", "recover", "--vault-name", "cli-vault", "--name", "gone")
-    assert az("keyvault", "secret", "show", "--vault-name", "cli-vault", "--name", "gone", "--query", "value") == "kept"
-    assert "SecretNotFound" in az.error("keyvault", "secret", "show", "--vault-name", "cli-vault", "--name", "no-secret")
+    az("keyvault", "secret", "set", "--vault-name", "cli-env-vault", "--name", "gone", "--value", "kept")
+    az("keyvault", "secret", "delete", "--vault-name", "cli-env-vault", "--name", "gone")
+    assert "gone" in az("keyvault", "secret", "list-deleted", "--vault-name", "cli-env-vault", "--query", "[].name")
+    az("keyvault", "secret", "recover", "--vault-name", "cli-env-vault", "--name", "gone")
+    assert az("keyvault", "secret", "show", "--vault-name", "cli-env-vault", "--name", "gone", "--query", "value") == "kept"
+    assert "SecretNotFound" in az.error("keyvault", "secret", "show", "--vault-name", "cli-env-vault", "--name", "no-secret")
 
 
 def test_a_registry_and_its_admin_account(az: Az, group: str) -> None:
