@@ -240,3 +240,13 @@ def only_tags(group: str, given: Iterable[str]) -> ArmError:
     return bad_request(
         "InvalidContainerGroupPatch", f"A PATCH of container group '{group}' can change its tags and zones, and not '{','.join(given)}'."
     )
+
+
+def elsewhere(name: str, group: str, known: str, wanted: str) -> ArmError:
+    """ARM's own: a resource stays in its region."""
+    return ArmError(
+        409,
+        "InvalidResourceLocation",
+        f"The resource '{name}' already exists in location '{known}' in resource group '{group}'. A resource with the same name cannot be "
+        f"created in location '{wanted}'. Please select a new resource name.",
+    )

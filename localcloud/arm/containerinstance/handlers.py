@@ -90,7 +90,7 @@ class ContainerInstance:
         wanted = self._read(call, group, name)
         known = self.groups.find(group, name)
         if known is not None:
-            check_update(known, wanted)
+            check_update(known, wanted, group)
         check_quota(self.groups, self._state.settings.quotas, wanted, known)
         check_label(self.groups, wanted, known)
         if known is not None and changes_nothing(known, wanted):

@@ -10,6 +10,7 @@ from localcloud.arm.containerinstance.group import ContainerGroup
 from localcloud.arm.containerinstance.identity import user_assigned
 from localcloud.arm.containerinstance.store import Groups
 from localcloud.arm.errors import resource_not_found
+from localcloud.arm.ids import region
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -22,8 +23,10 @@ def is_over(group: ContainerGroup) -> bool:
     return group.stopped or group.provisioning_state == "Failed" or group.ended
 
 
-def check_update(known: ContainerGroup, wanted: ContainerGroup) -> None:
+def check_update(known: ContainerGroup, wanted: ContainerGroup, resource_group: str) -> None:
     """A group that has ended is run anew; a live one can only be changed in part. Raises 409 and 400."""
+    if region(known.location) != region(wanted.location):
+        raise errors.elsewhere(known.name, resource_group, known.location, wanted.location)
     if known.transitioning:
         raise errors.transitioning(known.name)
     if is_over(known):

@@ -179,6 +179,16 @@ class TestUpdate:
         assert (reply.status, reply.body["error"]["code"]) == (400, "InvalidContainerGroupUpdate")
         assert not world.runtime.started[0].stopped
 
+    def test_a_group_stays_in_its_region(self) -> None:
+        world = running()
+        world.runtime.started[0].ended(0)
+        error = world.put_group(location="northeurope").body["error"]
+        assert (error["code"], "already exists in location 'westeurope' in resource group 'rg'" in error["message"]) == (
+            "InvalidResourceLocation",
+            True,
+        )
+        assert world.put_group(location="West Europe").status == 200
+
     def test_a_stopped_group_may_become_another_one(self) -> None:
         world = running()
         do(world, "stop")
