@@ -127,7 +127,8 @@ def test_a_restarted_host_has_the_same_address_and_key(cloud: Cloud) -> None:
 
     cloud.restart_host(kill=True)
 
-    assert httpx.get(f"{url}/api/health", headers={"x-functions-key": key}, timeout=30, trust_env=False).status_code == 200
+    health = httpx.get(f"{url}/api/health", headers={"x-functions-key": key}, timeout=30, trust_env=False)
+    assert health.status_code == 200, [health.text, *cloud.log_tail()]
 
 
 def test_what_a_state_folder_keeps_is_there_at_the_next_start(tmp_path: Path) -> None:
