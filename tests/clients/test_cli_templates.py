@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.cloud import Az, RunningCloud
+from tests.clients.cloud import Az, RunningCloud, run_localcloud
 
 FILES = Path(__file__).parent / "files"
 IDENTITY, GROUPS, SLOW = (str(FILES / name) for name in ("identity.json", "groups.json", "slow.json"))
@@ -114,11 +114,14 @@ def test_a_failed_deployment_says_why(az: Az, group: str, tmp_path: Path) -> Non
     assert "contoso.azurecr.io/absent:1" in said
 
 
-def test_a_running_deployment_is_cancelled(az: Az, group: str) -> None:
+def test_a_running_deployment_is_cancelled(az: Az, cloud: RunningCloud, group: str) -> None:
     name = ("--resource-group", group, "--name", "cancelled")
-    az("deployment", "group", "create", *name, "--template-file", SLOW, "--no-wait")
-
-    az("deployment", "group", "cancel", *name)
+    run_localcloud(cloud.folder, "clock", "pause")  # or it would be over before the CLI has been started again
+    try:
+        az("deployment", "group", "create", *name, "--template-file", SLOW, "--no-wait")
+        az("deployment", "group", "cancel", *name)
+    finally:
+        run_localcloud(cloud.folder, "clock", "resume")
 
     assert az("deployment", "group", "show", *name, "--query", "properties.provisioningState") == "Canceled"
 
