@@ -62,8 +62,9 @@ def become(command: list[str], work: str, output: int, read_only: list[str]) -> 
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        # Python ignores SIGPIPE, and what is ignored stays so across an exec.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        # Python ignores SIGPIPE, a shell has what it starts in the background ignore Ctrl-C, and what is ignored stays so across an exec.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
         os.execvp(command[0], command)  # noqa: S606 - no shell is what an image's command means
     except OSError as error:
         os.write(2, f'exec: "{command[0]}": {error.strerror}\n'.encode())
