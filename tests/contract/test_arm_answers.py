@@ -177,17 +177,23 @@ def test_a_refused_deployment_says_whether_to_try_again(world: World, status: in
     assert getattr(raised.value, "code", code) in (code, "")
 
 
+IN_TEN_MINUTES = "in ten minutes"
+"""Stands for the date then: the test may run long after it was collected."""
+
+
 @pytest.mark.parametrize(
     ("headers", "after"),
     [
         ({"retry_after": "37"}, 37.0),
-        ({"retry_after": formatdate(time.time() + 600, usegmt=True)}, 600.0),
+        ({"retry_after": IN_TEN_MINUTES}, 600.0),
         ({"retry_after": "soon"}, 10.0),
         ({}, 10.0),
     ],
     ids=["seconds", "date", "nonsense", "none"],
 )
 def test_throttling_is_not_waited_for_but_told_to_the_caller(world: World, headers: dict[str, str], after: float) -> None:
+    if headers.get("retry_after") == IN_TEN_MINUTES:
+        headers = {"retry_after": formatdate(time.time() + 600, usegmt=True)}
     world.script.on(f"GET {GROUPS}/lm-x", 429, an_error("SubscriptionRequestsThrottled"), **headers)
     begin = time.monotonic()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,11 +14,11 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.mgmt.containerinstance import ContainerInstanceManagementClient
 from azure.mgmt.containerinstance.models import ContainerExecRequest, ContainerExecRequestTerminalSize, ContainerGroup, Resource
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 from localcloud.arm import ArmSettings
 from localcloud.ports import listen, number
 from tests.contract.local_arm import GROUP, LocalArm, running_arm, wait_for
+from tests.contract.sockets import Socket
 
 NUMBERS = itertools.count(1)
 FOREVER = "trap 'exit 0' TERM; echo up; sleep 600 & wait"
@@ -164,8 +163,8 @@ def test_a_container_is_asked_over_http(client: ContainerInstanceManagementClien
         assert unhealthy(client, name) == ""
 
 
-def opened(arm: LocalArm, uri: str) -> ClientConnection:
-    return connect(uri, ssl=ssl.create_default_context(cafile=str(arm.ca)), proxy=None)
+def opened(arm: LocalArm, uri: str) -> Socket:
+    return Socket(uri, arm.ca)
 
 
 def execute(client: ContainerInstanceManagementClient, name: str, command: str) -> Any:
@@ -173,7 +172,7 @@ def execute(client: ContainerInstanceManagementClient, name: str, command: str) 
     return client.containers.execute_command(GROUP, name, "main", request)
 
 
-def all_of(socket: ClientConnection) -> str:
+def all_of(socket: Socket) -> str:
     """Everything until the other side closes."""
     return "".join(str(piece) for piece in socket)
 

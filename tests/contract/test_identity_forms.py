@@ -51,6 +51,14 @@ def state(signer: TokenSigner, authority: Authority, tmp_path_factory: pytest.Te
         yield {**told, "ca": str(authority.ca), "identity": plain.url, "app_identity_header": SECRET, "proxy": "http://127.0.0.1:1"}
 
 
+@pytest.fixture(autouse=True)
+def nowhere(state: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No form but the one that a test enters, whatever the tests before have left in the environment for all of them."""
+    for form in FORMS.values():
+        for name in form(state):
+            monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def enter(state: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Exports the variables of a form."""
