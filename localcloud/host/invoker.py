@@ -40,6 +40,13 @@ class Outcome:
     response: Response = field(default_factory=lambda: Response(500, [], b""))
 
 
+class Invokes(Protocol):
+    """What runs functions and writes their outputs."""
+
+    async def invoke(self, function: str, trigger: Trigger) -> Outcome:
+        """Run the function once."""
+
+
 @dataclass(frozen=True)
 class FunctionOutputs:
     """Where the outputs of a function go: to queues, and for an HTTP function to the caller."""

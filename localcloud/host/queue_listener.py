@@ -34,11 +34,16 @@ class QueueListener:
         self._backoff = backoff
         self._fail = fail
         self._wake = asyncio.Event()
+        self._polling = asyncio.Lock()
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Poll until stopped. A storage error that is not an outage is raised: the real host shuts down on it."""
+        async with self._polling:
+            await self._poll()
+
+    async def _poll(self) -> None:
         exists = False
         while not self._stopping:
             try:
@@ -59,11 +64,12 @@ class QueueListener:
         self._wake.set()
 
     async def stop(self) -> None:
-        """Receive nothing more and wait for what is running; the caller limits the wait."""
+        """Ask for nothing more; wait for what has been asked for and for all that runs. The caller limits the wait."""
         self._stopping = True
         self._wake.set()
-        while self._running:
-            await asyncio.wait(self._running)
+        async with self._polling:  # an answer that is on its way brings messages that are hidden already
+            while self._running:
+                await asyncio.wait(self._running)
 
     async def abandon(self) -> None:
         """Leave what still runs as it is, hidden until its lease is over: the process is about to end."""

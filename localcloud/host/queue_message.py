@@ -8,13 +8,12 @@ import binascii
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from azure.core.exceptions import HttpResponseError
 
-from .invoker import Outcome
+from .invoker import Invokes, Outcome
 from .metadata import trigger_metadata
-from .protocol import QueueTrigger, Trigger
+from .protocol import QueueTrigger
 from .queue_seam import Kept, Stored
 from .settings import QueueOptions
 
@@ -22,13 +21,6 @@ log = logging.getLogger("host.queue")
 LONGEST_QUEUE_NAME = 63
 POISON = "-poison"
 LOST = frozenset({"MessageNotFound", "QueueNotFound", "PopReceiptMismatch", "QueueBeingDeleted", "QueueDisabled"})
-
-
-class Invokes(Protocol):
-    """What runs functions and writes their outputs."""
-
-    async def invoke(self, function: str, trigger: Trigger) -> Outcome:
-        """Run the function once."""
 
 
 @dataclass

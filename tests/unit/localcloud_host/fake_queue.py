@@ -26,13 +26,14 @@ class Message:
 
 @dataclass
 class FakeQueue:
-    """`faults` are raised by the next calls of a method; `calls` counts them."""
+    """`faults` are raised by the next calls of a method; `calls` counts them. What is received arrives after `answers_after` seconds."""
 
     name: str = "work"
     is_there: bool = True
     messages: list[Message] = field(default_factory=list)
     faults: dict[str, list[AzureError]] = field(default_factory=lambda: defaultdict(list))
     calls: list[tuple[float, str]] = field(default_factory=list)
+    answers_after: float = 0.0
     receipts: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def times(self, method: str) -> list[float]:
@@ -51,7 +52,9 @@ class FakeQueue:
         if not self.is_there:
             raise error(404, "QueueNotFound")
         taken = [message for message in self.messages if message.visible_at <= self._now()][:count]
-        return [self._take(message, lease) for message in taken]
+        received = [self._take(message, lease) for message in taken]
+        await asyncio.sleep(self.answers_after)
+        return received
 
     async def hide(self, message_id: str, pop_receipt: str, seconds: float) -> str:
         await self._called("hide")

@@ -359,6 +359,34 @@ class TestMessages:
 
 
 class TestStopping:
+    def test_what_a_request_on_its_way_brings_is_waited_for(self) -> None:
+        """6: StopAsync waits for the series in progress: what has been received is hidden already, and runs to its end."""
+        world = World(function=takes(2.0), queue=FakeQueue(answers_after=3.0))
+        world.queue.put(encoded("a"))
+
+        async def life() -> float:
+            listener = world.listener()
+            running = asyncio.create_task(listener.run())
+            await asyncio.sleep(1.0)
+            await listener.stop()
+            await running
+            return round(now(), 3)
+
+        assert (run(life()), world.starts, world.queue.messages) == (5.0, [3.0], [])
+        assert world.queue.times("receive") == [0.0]
+
+    def test_one_that_has_not_begun_is_not_waited_for(self) -> None:
+        world = World()
+
+        async def life() -> None:
+            listener = world.listener()
+            await listener.stop()
+            await listener.run()
+
+        run(life())
+
+        assert world.queue.calls == []
+
     def test_a_listener_that_stops_receives_nothing_more_and_waits_for_what_runs(self) -> None:
         """6: each queue listener stops polling and awaits its running messages; completion is deliberately not cancelled."""
 

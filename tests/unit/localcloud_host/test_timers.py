@@ -134,6 +134,37 @@ class TestFiring:
         assert world.store.read("t") == Status(NOON + 2 * HOUR, NOON + 3 * HOUR, NOON + 2 * HOUR)
 
 
+class TestStopping:
+    def stopped(self, world: World, after: float) -> float:
+        """Seconds until the stop has been waited for, and the listener has ended."""
+
+        async def life() -> float:
+            listener = world.listener()
+            running = asyncio.create_task(listener.run())
+            await asyncio.sleep(after)
+            await listener.stop()
+            await running
+            return now() - after
+
+        return run(life())
+
+    @pytest.mark.parametrize("delay", ["00:00:00", "05:00:00"])
+    def test_endless_retries_end_with_the_host(self, delay: str) -> None:
+        """6: stop listeners: the run that is under way ends, its retries do not begin."""
+        policy = retry_policy({"strategy": "fixed_delay", "max_retry_count": "-1", "delay_interval": delay})
+        world = World(run_on_startup=True, takes=30, retry=policy, error=lambda _run: "on purpose")
+
+        assert self.stopped(world, 40.0) <= 20.0
+
+    def test_whoever_waits_for_the_schedule_or_for_the_lock_ends_at_once(self, tmp_path: Path) -> None:
+        first = Lock(tmp_path, "t")
+        assert first.take()
+
+        assert self.stopped(World("0 0 0 1 1 *"), 100.0) == 0.0
+        assert self.stopped(World(lock=Lock(tmp_path, "t")), 100.0) == 0.0
+        first.give()
+
+
 class TestMonitor:
     def test_a_timer_that_never_ran_waits_for_its_next_occurrence(self) -> None:
         """3: first start writes Next without running."""
