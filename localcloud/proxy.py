@@ -7,6 +7,7 @@ honours. It takes CONNECT alone, looks into nothing, and opens nothing that is n
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from typing import Self
 
 from localcloud import ports
 from localcloud.names import LOOPBACK, part_of
+from localcloud.relaying import both_ways
 
 HEAD_LIMIT = 16 * 1024
 HEAD_TIMEOUT = 10.0
-CHUNK = 64 * 1024
+HIGHEST_PORT = 65535
 STOP_WITHIN = 10.0
 
 PortOf = Callable[[str], int | None]
@@ -29,7 +31,7 @@ def destination(target: str, port_of: PortOf) -> int:
     """The local port that a CONNECT's target leads to. Raises ValueError, with words for the user, for anything that is not here."""
     host, _, port = target.rpartition(":")
     host = host.strip("[]")
-    if not host or not port.isdigit():
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) <= HIGHEST_PORT:
         raise ValueError(f"'{target}' is no target of CONNECT: host and port are needed.")
     if host.lower() in LOOPBACK:
         return int(port)
@@ -117,7 +119,7 @@ class Proxy:
         self._writers.add(back)
         try:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await asyncio.gather(_copy(reader, back), _copy(there, writer))
+            await both_ways(reader, writer, there, back)
         finally:
             self._writers.discard(back)
             await _close(back)
@@ -129,16 +131,6 @@ def _refuse(writer: asyncio.StreamWriter, status: int, words: str) -> None:
     # Some clients show nothing of a proxy's answer but the reason.
     head = f"HTTP/1.1 {status} {reason}: {words}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
     writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until one side ends; the other is told, and may go on in its direction."""
-    with suppress(OSError):
-        while chunk := await reader.read(CHUNK):
-            writer.write(chunk)
-            await writer.drain()
-    with suppress(OSError, RuntimeError):
-        writer.close()
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -24,13 +24,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from localcloud.containers import namespaces
 from localcloud.containers.held import Held
 from localcloud.ports import LOOPBACK
+from localcloud.relaying import hand_on
 from localcloud.servers import ThreadedServer
 
 METADATA = "169.254.169.254"
 RESOLVER = "10.0.2.3"  # slirp4netns's own
 INSIDE = "10.0.2.100"  # what it calls the namespace
 WAY_OUT = "slirp4netns"
-CHUNK = 65536
 ADDRESSES = 250 * 250
 READY_WITHIN = 5.0  # seconds; it takes some hundredths
 
@@ -196,29 +196,6 @@ class Relay:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-
-async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connect: Callable[[], socket.socket]) -> None:
-    """Between a connection and the one that `connect` makes, both ways, until both have ended."""
-    try:
-        made = await asyncio.get_running_loop().run_in_executor(None, connect)
-        there, back = await asyncio.open_connection(sock=made)
-    except OSError:
-        writer.transport.abort()
-        return
-    try:
-        await asyncio.gather(_pour(reader, back), _pour(there, writer))
-    finally:
-        for end in (writer, back):
-            end.close()
-
-
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(CHUNK):
-            writer.write(data)
-            await writer.drain()
-        writer.write_eof()
 
 
 def within(group: str, app: ASGIApp) -> ASGIApp:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import httpx
 import pytest
@@ -15,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from localcloud.certificates import Authority
-from localcloud.ports import free_port, listen
+from localcloud.ports import free_port, listen, number
 from localcloud.proxy import Proxy
 from localcloud.servers import ThreadedServer
 
@@ -59,6 +61,60 @@ def test_what_is_not_here_is_refused_in_words_that_clients_show(client: httpx.Cl
 
 def test_only_connect_is_taken(client: httpx.Client) -> None:
     assert client.get("http://example.com/").status_code == 405
+
+
+@pytest.fixture
+def answers_at_the_end() -> Iterator[int]:
+    """The port of a server that answers with how much it was told when it has been told all."""
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            told = b"".join(iter(lambda: connection.recv(65536), b""))
+            connection.sendall(b"heard %d" % len(told))
+
+    with listen() as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield number(listening)
+        thread.join()
+
+
+def test_who_has_said_all_still_gets_the_answer(proxy: str, answers_at_the_end: int) -> None:
+    with connected(proxy, f"127.0.0.1:{answers_at_the_end}") as connection:
+        assert b" 200 " in connection.recv(100)
+        connection.sendall(b"x" * 100_000)
+        connection.shutdown(socket.SHUT_WR)
+
+        assert b"".join(iter(lambda: connection.recv(100), b"")) == b"heard 100000"
+
+
+@pytest.mark.parametrize("target", ["127.0.0.1:99999", "127.0.0.1:0", "contoso.vault.azure.net:123456789", "127.0.0.1:", "x"])
+def test_a_target_without_a_port_that_can_be_is_refused(proxy: str, target: str) -> None:
+    with connected(proxy, target) as connection:
+        assert (
+            connection.makefile().readline() == f"HTTP/1.1 403 Forbidden: '{target}' is no target of CONNECT: host and port are needed.\n"
+        )
+
+
+def test_an_end_that_breaks_off_ends_the_other(proxy: str) -> None:
+    with listen() as listening, connected(proxy, f"127.0.0.1:{number(listening)}") as connection:
+        there, _ = listening.accept()
+        with there:
+            there.settimeout(60)
+            assert b" 200 " in connection.recv(100)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+            connection.close()
+
+            with suppress(ConnectionResetError):
+                assert there.recv(1) == b""
+
+
+def connected(proxy: str, target: str) -> socket.socket:
+    """A connection to the proxy that has asked for the target."""
+    connection = socket.create_connection(("127.0.0.1", int(proxy.rpartition(":")[2])), timeout=60)
+    connection.sendall(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
+    return connection
 
 
 def test_who_does_not_speak_http_is_let_go(proxy: str) -> None:
