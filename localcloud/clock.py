@@ -15,6 +15,8 @@ from typing import Any, Protocol
 _log = logging.getLogger(__name__)
 
 TINY = 1e-6  # seconds, against rounding
+LONGEST = 100 * 365.25 * 24 * 3600.0  # seconds: a hundred years, beyond which no delay or step makes sense
+LOOK_AGAIN = 3600.0  # real seconds: what threads can wait at once has a limit
 
 
 class Handle(Protocol):
@@ -151,12 +153,17 @@ class ScaledClock:
             self._changed.notify_all()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once: the calls that fall due are made before it returns, those that they set within the time too."""
-        if not seconds >= 0:
-            raise ValueError(f"{seconds} is not a time to advance by: time goes forward")
+        """Let time pass at once: the calls that fall due are made before it returns, those that they set within the time too.
+
+        Raises ValueError for what makes no sense, or leads more than a hundred years away from the real time.
+        """
+        if not 0 <= seconds <= LONGEST:
+            raise ValueError(f"{seconds} is not a time to advance by: time goes forward, and by a hundred years at most")
         with self._one_at_a_time:
             with self._changed:
                 self._settle()
+                if (self._shown() - datetime.now(UTC)).total_seconds() + seconds > LONGEST:
+                    raise ValueError(f"{seconds} is not a time to advance by: the clock would be more than a hundred years ahead")
                 end = self._elapsed + seconds
             while timer := self._pop(end):
                 _make(timer)
@@ -175,9 +182,9 @@ class ScaledClock:
     def start_over(self, scale: float) -> None:
         """As a new one: at the real time of day, with no timer set."""
         with self._one_at_a_time, self._changed:
-            self._settle()
             self._timers.clear()
             self._scale, self._paused, self._ahead = scale, False, timedelta()
+            self._elapsed, self._since = 0.0, time.monotonic()
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -233,7 +240,7 @@ class ScaledClock:
         with self._changed:
             while not self._closed and not self._is_due():
                 going = self._timers and not self._paused
-                self._changed.wait((self._timers[0].due - self._now_elapsed()) * self._scale if going else None)
+                self._changed.wait(min((self._timers[0].due - self._now_elapsed()) * self._scale, LOOK_AGAIN) if going else None)
             return not self._closed
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from localcloud.arm import given
 from localcloud.arm.containerinstance.group import ContainerGroup, ContainerStatus
 from localcloud.arm.state import ArmState
 from localcloud.containers.runtime import OOM_KILLED
 
 OUT_OF_MEMORY = 137
-ACTIONS = ("release", "exit", "restart", "evict")
 
 
 class Absent(LookupError):
@@ -28,6 +29,7 @@ def release(state: ArmState, name: str) -> None:
 
 def exit_container(state: ArmState, name: str, *, container: str = "", code: int = 0, oom: bool = False) -> None:
     """End a container that runs, the group's first unless another one is named, with this code; out of memory with 137."""
+    given.whole("code", code, 0, 255)
     with state.lock:
         group, found = _running(state, name, container)
         state.containers.lifecycle.end(group, found, OUT_OF_MEMORY if oom else code, OOM_KILLED if oom else "")
@@ -47,14 +49,25 @@ def evict(state: ArmState, name: str, *, gone: bool = False) -> None:
         state.containers.lifecycle.evict(group, comes_back=not gone)
 
 
-def act(state: ArmState, name: str, action: str, given: dict[str, Any]) -> None:
+def act(state: ArmState, name: str, action: str, keys: dict[str, Any]) -> None:
     """By name, for the side door. Raises ValueError for what makes no sense, and Absent."""
-    allowed: dict[str, set[str]] = {"release": set(), "exit": {"container", "code", "oom"}, "restart": {"container"}, "evict": {"gone"}}
     if action not in ACTIONS:
         raise ValueError(f"there is no action {action}: give one of {', '.join(ACTIONS)}")
-    if unknown := given.keys() - allowed[action]:
+    work, allowed = ACTIONS[action]
+    if unknown := keys.keys() - allowed.keys():
         raise ValueError(f"{action} does not know {', '.join(sorted(unknown))}")
-    {"release": release, "exit": exit_container, "restart": restart, "evict": evict}[action](state, name, **given)
+    for key, value in keys.items():
+        allowed[key](key, value)
+    work(state, name, **keys)
+
+
+ACTIONS: Mapping[str, tuple[Callable[..., None], Mapping[str, Callable[[str, Any], None]]]] = {
+    "release": (release, {}),
+    "exit": (exit_container, {"container": given.word, "code": given.whole, "oom": given.flag}),
+    "restart": (restart, {"container": given.word}),
+    "evict": (evict, {"gone": given.flag}),
+}
+"""What is done, and the keys that it takes."""
 
 
 def _running(state: ArmState, name: str, container: str, *, also_ended: bool = False) -> tuple[ContainerGroup, ContainerStatus]:

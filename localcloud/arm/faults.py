@@ -8,14 +8,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from localcloud.arm import matching
+from localcloud.arm import given, matching
 from localcloud.arm.calls import Call
 from localcloud.arm.coincidences import Coincidences
 from localcloud.arm.errors import ArmError, gateway_timeout
 from localcloud.arm.ids import region
 
-HOLDS = ("", "Pending", "Creating", "Accepted", "Running")
-RUNTIME_FIELDS = {"id", "hits"}
+HOLDS = ("Pending", "Creating", "Accepted", "Running")
+MAKERS = ("client", "deployment", "registry")
+PRIORITIES = ("Regular", "Spot")
 
 
 @dataclass(kw_only=True)
@@ -67,22 +68,29 @@ class Fault:
         names = {item.name for item in fields(cls)}
         if not isinstance(body, Mapping) or not body.keys() <= names:
             raise ValueError(f"a fault is an object with some of the keys {', '.join(sorted(names))}")
-        given = ready_made(body)
+        keys = ready_made(body)
         # One that happens by chance is rarely meant to happen once.
-        once = {} if given.get("probability", 1) == 1 else {"count": None}
-        fault = cls(**{**once, **given})
+        once = {} if keys.get("probability", 1) == 1 else {"count": None}
+        fault = cls(**{**once, **keys})
         fault.check()
         return fault
 
     def check(self) -> None:
-        """Raises ValueError that says what is wrong."""
+        """Raises ValueError that names the key that is wrong, and says what is."""
+        for item in fields(self):
+            check = given.share if item.name == "probability" else given.KINDS[str(item.type)]
+            check(item.name, getattr(self, item.name))
         matching.check(service=self.service, method=self.method, path=self.path)
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"the probability {self.probability} must be from 0 to 1")
-        if self.hold not in HOLDS:
-            raise ValueError(f"hold is one of {', '.join(HOLDS[1:])}, not {self.hold}")
+        if self.count is not None:
+            given.whole("count", self.count, least=1)
+        given.whole("skip", self.skip, least=0)
+        given.word("by", self.by, MAKERS)
+        given.word("priority", self.priority, PRIORITIES)
+        given.word("hold", self.hold, HOLDS)
         if self.status and not 400 <= self.status <= 599:
             raise ValueError(f"the status {self.status} is no error's: give one from 400 to 599")
+        if not (self.status or self.lost or self.late or self.delay or self.evict or self.slow or self.hold):
+            raise ValueError("this fault does nothing: give a name, or one of status, lost, late, delay, evict, slow and hold")
 
     def means(self, call: Call) -> bool:
         """Whether it is about calls like this one."""
@@ -97,8 +105,8 @@ class Fault:
         if self.location and region(str(body.get("location") or "")) != region(self.location):
             return False
         properties = body.get("properties")
-        given = (properties.get("priority") if isinstance(properties, dict) else None) or "Regular"
-        return not self.priority or given == self.priority
+        priority = (properties.get("priority") if isinstance(properties, dict) else None) or "Regular"
+        return not self.priority or priority == self.priority
 
     def before(self) -> None:
         """Raise the error, if it comes instead of acting."""
@@ -166,16 +174,19 @@ class Faults:
         """The services whose calls come by here."""
 
     def add(self, fault: Fault) -> str:
-        """Its id. Raises ValueError when it cannot happen."""
+        """Its id. Raises ValueError when it makes no sense, or cannot happen."""
+        fault.check()
         if fault.service and fault.service not in self.watched:
             raise ValueError(f"calls to {fault.service} do not pass the side door: start the local cloud with --relay {fault.service}")
         if fault.lasts and self._later is None:
             raise ValueError("without a clock a fault cannot end by itself")
         with self._lock:
             scripted = _Scripted(fault, str(next(self._numbers)), self._seed)
-            self._faults.append(scripted)
+        # Its end is certain before it begins.
         if fault.lasts and self._later:
             self._later(fault.lasts, lambda: self._expire(scripted))
+        with self._lock:
+            self._faults.append(scripted)
         return scripted.id
 
     def drop(self, identifier: str) -> bool:

@@ -113,5 +113,5 @@ def ready_made(given: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"there is no ready-made fault {given['name']}: give one of {', '.join(READY_MADE)}")
         return dict(given)
     keys = {**found.keys, **given}
-    location = keys.get("location") or "westeurope"
+    location = str(keys.get("location") or "westeurope")
     return {**keys, "message": str(keys["message"]).replace("{location}", location)} if "message" in keys else keys

@@ -27,6 +27,7 @@ from starlette.routing import Mount, Route
 
 from localcloud.arm import by_hand
 from localcloud.arm.faults import Fault
+from localcloud.arm.given import flag
 from localcloud.arm.journal import Asked
 from localcloud.arm.ready_made import READY_MADE
 from localcloud.arm.state import ArmState
@@ -127,11 +128,14 @@ class SideDoor:
         if unknown := given.keys() - {"advance", "pause", "scale"}:
             raise ValueError(f"the clock does not know {', '.join(sorted(unknown))}: give advance, pause or scale")
         if "pause" in given:
+            flag("pause", given["pause"])
             (clock.pause if given["pause"] else clock.resume)()
         if "scale" in given:
-            clock.set_scale(float(given["scale"]))
-        if "advance" in given:
-            _advance(clock, given["advance"])
+            clock.set_scale(_number("scale", given["scale"]))
+        if given.get("advance") == "next":
+            clock.advance_to_next()
+        elif "advance" in given:
+            clock.advance(_number("advance", given["advance"]))
         return clock.state
 
     async def reset(self, _request: Request) -> Response:
@@ -139,11 +143,13 @@ class SideDoor:
         return await _answered(self._state.start_over)
 
 
-def _advance(clock: ScaledClock, by: Any) -> None:
-    if by == "next":
-        clock.advance_to_next()
-    else:
-        clock.advance(float(by))
+def _number(name: str, value: Any) -> float:
+    try:
+        if not isinstance(value, bool):
+            return float(value)
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise ValueError(f"{name} is a number, not {value!r}")
 
 
 async def _answered(work: Callable[..., Any], *arguments: Any) -> Response:

@@ -15,7 +15,7 @@ from localcloud.arm.containerinstance import ContainerInstance
 from localcloud.arm.containerregistry import ContainerRegistry
 from localcloud.arm.deployments import Deployments
 from localcloud.arm.errors import ArmError, internal_error
-from localcloud.arm.faults import Faults
+from localcloud.arm.faults import Fault, Faults
 from localcloud.arm.gate import check_names, check_path, check_version
 from localcloud.arm.ids import guid
 from localcloud.arm.insights import Insights
@@ -102,9 +102,9 @@ class ArmState:
         """The reply to a call and by how many real seconds a fault delays it."""
         with self.lock:
             now = self.clock.now()
-            fault = self.faults.pick(call)
-            headers: dict[str, str] = {}
+            fault, headers = Fault(), dict[str, str]()
             try:
+                fault = self.faults.pick(call)
                 fault.before()
                 reply = self._act(fault.doom(call), headers)
                 fault.after()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
-from localcloud.clock import ScaledClock
+from localcloud.arm import ArmSettings, ArmState
+from localcloud.arm.side_door import side_door
+from localcloud.clock import LONGEST, ScaledClock
+from tests.unit.localcloud.worlds import FakeRuntime
 from tests.waiting import wait_for
 
 HOUR = 3600.0
@@ -97,6 +104,35 @@ def test_a_pace_that_makes_no_sense_is_refused(clock: ScaledClock, scale: float)
         clock.advance(-1)
 
 
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 3e11])
+def test_a_step_that_no_calendar_has_is_refused_and_changes_nothing(clock: ScaledClock, seconds: float) -> None:
+    with pytest.raises(ValueError, match="not a time to advance by"):
+        clock.advance(seconds)
+
+    assert abs(clock.state["ahead"]) < 5
+
+
+def test_steps_together_lead_no_further_than_a_hundred_years_either(clock: ScaledClock) -> None:
+    clock.advance(0.7 * LONGEST)
+
+    with pytest.raises(ValueError, match="a hundred years ahead"):
+        clock.advance(0.7 * LONGEST)
+
+    clock.start_over(1.0)
+    clock.advance(0.7 * LONGEST)
+
+
+def test_a_timer_that_is_due_in_a_lifetime_does_not_stop_the_clock(clock: ScaledClock) -> None:
+    made = threading.Event()
+    clock.set_scale(1000)
+    clock.call_later(LONGEST, lambda: None)
+    time.sleep(0.05)  # the thread begins to wait for it
+    clock.set_scale(0.0001)
+    clock.call_later(1, made.set)
+
+    assert made.wait(10)
+
+
 def test_a_call_that_fails_stops_no_other(clock: ScaledClock, caplog: pytest.LogCaptureFixture) -> None:
     made = list[int]()
     clock.call_later(1, lambda: 1 // 0 and None)
@@ -129,3 +165,25 @@ def test_calls_are_made_one_at_a_time_whoever_advances_the_clock(clock: ScaledCl
 
     wait_for(lambda: len(made) == 20, 10, "all calls")
     assert (made, max(most)) == (list(range(20)), 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"pause": "false"}, "pause is true or false"),
+        ({"scale": "x"}, "scale is a number"),
+        ({"advance": "soon"}, "advance is a number"),
+        ({"advance": True}, "advance is a number"),
+        ({"advance": "inf"}, "not a time to advance by"),
+    ],
+)
+def test_the_side_door_does_not_move_the_clock_by_nonsense(clock: ScaledClock, given: dict[str, Any], words: str) -> None:
+    async def answer() -> httpx.Response:
+        app = Starlette(routes=side_door(ArmState(ArmSettings(), clock, FakeRuntime())))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            return await client.post("/localcloud/clock", json=given)
+
+    found = asyncio.run(answer())
+
+    assert (found.status_code, words in found.json()["error"]) == (400, True)
+    assert not clock.state["paused"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud.arm.calls import Call
-from localcloud.arm.faults import Fault, no_capacity
+from localcloud.arm.faults import Fault, Faults, no_capacity
 from tests.unit.localcloud.worlds import GROUPS, make_world
 
 
@@ -63,6 +63,66 @@ def test_a_delay_is_given_to_the_server_and_changes_nothing_else() -> None:
 def test_a_fault_that_makes_no_sense_is_refused(body: Any) -> None:
     with pytest.raises(ValueError, match=r"a fault is an object|regular expressions"):
         Fault.read(body)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("count", "2"),
+        ("count", -1),
+        ("count", True),
+        ("skip", "1"),
+        ("skip", -1),
+        ("route", 5),
+        ("location", 5),
+        ("by", "nobody"),
+        ("priority", "spot?"),
+        ("status", "503"),
+        ("lost", "false"),
+        ("probability", "x"),
+        ("delay", "x"),
+        ("delay", float("nan")),
+        ("delay", -1),
+        ("lasts", -5),
+        ("lasts", "x"),
+        ("lasts", 1e300),
+        ("headers", ["a"]),
+        ("headers", {"é☃": "1"}),
+        ("headers", {"a": "☃"}),
+        ("headers", {"a": "1\r\nb: 2"}),
+        ("headers", {"Retry-After": 5}),
+    ],
+)
+def test_a_mistyped_key_is_named_and_nothing_is_asked_for(key: str, value: Any) -> None:
+    world = make_world()
+
+    with pytest.raises(ValueError, match=f"^{key} "):
+        world.state.faults.add(Fault.read({"name": "throttled", key: value}))
+    with pytest.raises(ValueError, match=f"^{key} "):
+        world.state.faults.add(Fault(**{"status": 429, key: value}))
+
+    assert world.state.faults.listing() == []
+
+
+def test_a_fault_that_does_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="does nothing"):
+        Fault.read({"count": 3})
+
+
+def test_a_fault_whose_end_cannot_be_set_is_not_there() -> None:
+    faults = Faults(later=lambda _seconds, _call: 1 // 0)
+
+    with pytest.raises(ZeroDivisionError):
+        faults.add(Fault(status=500, lasts=1))
+
+    assert faults.listing() == []
+
+
+def test_a_bug_in_a_fault_is_one_call_s_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    monkeypatch.setattr(world.state.faults, "pick", lambda _call: 1 // 0)
+
+    assert world.call("GET", GROUPS).status == 500
 
 
 def test_every_call_is_on_record_with_its_status() -> None:

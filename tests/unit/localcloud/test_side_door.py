@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from localcloud.arm.matching import route_pattern
 from localcloud.arm.ready_made import READY_MADE
 from localcloud.arm.shapes import shape
 from localcloud.clock import ManualClock
+from localcloud.controls import Controls
 from tests.unit.localcloud.worlds import DEPLOYMENTS, GROUPS, World, deployment, group_body, group_resource, make_world, template
 
 PATH = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ContainerInstance/containerGroups/g"
@@ -227,6 +229,11 @@ def test_a_group_is_evicted_by_hand(gone: bool, starts: int) -> None:
         ("g", "exit", {}, ValueError, "does not run"),
         ("g", "explode", {}, ValueError, "no action explode"),
         ("g", "evict", {"code": 1}, ValueError, "evict does not know code"),
+        ("g", "evict", {"gone": "false"}, ValueError, "gone is true or false"),
+        ("g", "exit", {"code": "a"}, ValueError, "code is a whole number"),
+        ("g", "exit", {"code": 256}, ValueError, "code is a whole number from 0 to 255"),
+        ("g", "exit", {"oom": 1}, ValueError, "oom is true or false"),
+        ("g", "restart", {"container": 5}, ValueError, "container is a text"),
     ],
 )
 def test_what_cannot_be_done_by_hand_is_said(name: str, action: str, given: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -296,3 +303,26 @@ def test_everything_is_forgotten_and_nothing_of_it_goes_on() -> None:
     assert world.runtime.started[0].stopped
     assert world.call("PUT", f"{GROUPS}/g", group_body()).status == 404
     assert len(world.runtime.started) == 1
+
+
+def test_a_fault_and_a_container_s_new_start_are_asked_for_in_python_too() -> None:
+    world = make_world()
+    controls = controls_of(world)
+    world.put_group("g")
+    seconds(world)
+    dropped = controls.add_fault("throttled", count=9)
+    kept = controls.add_fault("arm-down", service="arm", path="nowhere")
+
+    controls.drop_fault(dropped)
+    controls.restart_container("g", container="main")
+    seconds(world)
+
+    assert [one["id"] for one in controls.faults()] == [kept]
+    assert (len(world.runtime.started), world.container("g")["restartCount"]) == (2, 1)
+
+
+def controls_of(world: World) -> Controls:
+    class Here(Controls):
+        azure: Any = SimpleNamespace(state=world.state)
+
+    return Here()
