@@ -161,7 +161,7 @@ class Azure:
         if path.startswith("/msi/"):
             return APP_IDENTITY
         if found := re.match("/groups/([^/]+)/", path):
-            return found[1]
+            return found[1].partition(".")[0]  # what follows tells it from one of this name in another resource group
         with suppress(jwt.InvalidTokenError):
             return str(self.signer.read(headers.get("authorization", "").rpartition(" ")[2]).get("oid", ""))
         return ""

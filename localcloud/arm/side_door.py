@@ -5,7 +5,8 @@ GET    /localcloud/calls               {"calls": [...], "last": number}: all cal
                                        with `wait` it answers as soon as there are `count` (1) of them, or after so many seconds;
                                        DELETE forgets them
 GET    /localcloud/groups              {"groups": {name: {"starts", "exists", "state", "provisioning_state"}}}, every name ever used
-POST   /localcloud/groups/{name}/{action}   release, exit {"code", "oom", "container"}, restart {"container"}, evict {"gone"}
+POST   /localcloud/groups/{name}/{action}   release, exit {"code", "oom", "container"}, restart {"container"}, evict {"gone"};
+                                       a name that two resource groups have is `resourceGroup/name`, here and above
 POST   /localcloud/deployments/{name}/release
 GET    /localcloud/faults              {"faults": [...]} still to come; POST adds one (`faults.Fault`) and answers its "id" too;
                                        DELETE drops them, or the one with this ?id=
@@ -47,7 +48,7 @@ def side_door(state: ArmState) -> list[Route | Mount]:
         Route("/", door.about),
         Route("/calls", door.calls, methods=["GET", "DELETE"]),
         Route("/groups", door.groups),
-        Route("/groups/{name}/{action}", door.act, methods=["POST"]),
+        Route("/groups/{name:path}/{action}", door.act, methods=["POST"]),
         Route("/deployments/{name}/release", door.release, methods=["POST"]),
         Route("/faults", door.faults, methods=["GET", "POST", "DELETE"]),
         Route("/clock", door.clock, methods=["GET", "POST"]),

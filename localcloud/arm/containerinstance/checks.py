@@ -23,7 +23,7 @@ def check(process: Container, probe: Probe) -> str:
 def _run(process: Container, command: tuple[str, ...], timeout: float) -> str:
     try:
         terminal = process.execute(command, ROWS, COLS)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a word with a NUL, for one
         return str(error)
     late = threading.Event()
 
@@ -56,7 +56,7 @@ def _ask(address: str, request: Request, timeout: float) -> str:
     try:
         connection.request("GET", request.path, headers=dict(request.headers))
         status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f'Get "{url}": {error}'
     finally:
         connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -79,20 +80,25 @@ def _config(given: Any, path: str) -> dict[str, Any] | None:
 
 
 def _resources(given: Mapping[str, Any], name: str, group: str) -> tuple[dict[str, float], dict[str, float] | None]:
-    requests = as_object(given.get("requests"), "requests")
+    requests, limits = as_object(given.get("requests"), "requests"), as_object(given.get("limits"), "limits")
     try:
         # Text that is a number will do: many templates have parameters of type string for them.
-        amounts = {key: float(requests[key]) for key in ("memoryInGB", "cpu")}
-    except (KeyError, TypeError, ValueError):
+        amounts = {key: _amount(requests[key]) for key in ("memoryInGB", "cpu")}
+        known = {key: _amount(value) for key, value in limits.items() if isinstance(value, int | float)}
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise errors.no_resources(name, group) from None
-    limits = as_object(given.get("limits"), "limits")
     if requests.get("gpu") or limits.get("gpu"):
         raise not_supported("A GPU")
-    known = {key: float(value) for key, value in limits.items() if isinstance(value, int | float)}
     for key, limit in known.items():
         if limit < amounts.get(key, 0.0):
             raise errors.invalid_limits(name, group, key)
     return amounts, known or None
+
+
+def _amount(given: Any) -> float:
+    if not math.isfinite(amount := float(given)):
+        raise ValueError(given)
+    return amount
 
 
 def _variables(given: list[Any], name: str, group: str) -> list[dict[str, str]]:

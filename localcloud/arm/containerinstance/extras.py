@@ -6,7 +6,6 @@ Diagnostics send logs to a workspace, an encryption key belongs to disks, extens
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +46,7 @@ def _confidential(given: Any, group: str) -> dict[str, Any]:
     only(entry, {"ccePolicy"}, (), "ConfidentialComputeProperties", "properties.confidentialComputeProperties.")
     try:
         base64.b64decode(str(entry.get("ccePolicy") or ""), validate=True)
-    except binascii.Error:
+    except ValueError:  # also for what is not ASCII
         raise errors.invalid_policy(group) from None
     return dict(entry)
 

@@ -88,6 +88,7 @@ class ContainerGroup:
     id: str
     name: str
     location: str
+    key: str = ""  # its name for whatever runs the containers: no other group's, also not that of one of this name elsewhere
     tags: dict[str, str] | None
     identity: dict[str, Any] | None
     registries: list[dict[str, Any]]
@@ -133,6 +134,11 @@ class ContainerGroup:
     @property
     def transitioning(self) -> bool:
         return self.provisioning_state in {"Pending", "Creating"}
+
+    @property
+    def moving(self) -> bool:
+        """Also while it is restarted: all is shown as before then, but nobody else may change it. That ACI refuses this is a guess."""
+        return self.transitioning or self.provisioning_state == "Updating"
 
     @property
     def ended(self) -> bool:

@@ -71,8 +71,8 @@ class ContainerInstance:
             self._lifecycle.abandon(group)
 
     def live(self, name: str) -> ContainerGroup | None:
-        """The group of that name, in whatever resource group it is."""
-        return next((found for found in self.groups.by_id.values() if found.name.lower() == name.lower()), None)
+        """The group of that name, or of `resourceGroup/name`. Raises ValueError when there are several."""
+        return self.groups.live(name)
 
     def location(self, call: Call, group: str, name: str) -> str:
         """The region whose limits a PUT or a DELETE counts for."""
@@ -122,7 +122,7 @@ class ContainerInstance:
         found = self.groups.find(group, name)
         if found is None:
             return Reply(status=204)
-        if found.transitioning:
+        if found.moving:
             raise errors.transitioning(name)
         # Azure answers with the group as it was, still running.
         body = self._show(call, found)
@@ -140,9 +140,9 @@ class ContainerInstance:
         """For the side door: process starts and, where the group exists, its states, by every name ever used."""
         return self.groups.summary()
 
-    def identity_ids(self, name: str) -> list[str]:
-        """The user-assigned identities of the group of that name, or of all when it is empty."""
-        return self.groups.identity_ids(name)
+    def identity_ids(self, key: str) -> list[str]:
+        """The user-assigned identities of the group with that key, or of all when it is empty."""
+        return self.groups.identity_ids(key)
 
     def _read(self, call: Call, group: str, name: str) -> ContainerGroup:
         wanted = read_group(self.groups.id(group, name), name, call.object(), call.version, self._state.settings.tenant)

@@ -12,7 +12,7 @@ from localcloud.containers import Launch
 
 def launch_of(group: ContainerGroup, container: ContainerStatus) -> Launch:
     return Launch(
-        group=group.name,
+        group=group.key,
         container=container.name,
         image=container.image,
         command=tuple(container.command),
@@ -41,6 +41,6 @@ def next_delay(container: ContainerStatus, now: datetime, latencies: Latencies) 
     """Twice the last one, up to five minutes; as at first after ten minutes of running."""
     if container.since and (now - container.since).total_seconds() >= latencies.back_off_forgotten:
         container.failures = 0
-    delay = min(latencies.back_off * 2.0**container.failures, latencies.back_off_most)
+    delay = min(latencies.back_off * 2.0 ** min(container.failures, 60), latencies.back_off_most)
     container.failures += 1
     return delay

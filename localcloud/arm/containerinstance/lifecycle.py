@@ -49,9 +49,14 @@ class Lifecycle:
         add_event(group.events, "InsufficientCapacity.", why, self._state.clock.now(), "Warning")
 
     def abandon(self, group: ContainerGroup) -> None:
-        """Kill what runs and forget what it wrote; timers that were set for the group do nothing from now on."""
+        """Kill what runs and forget what it wrote; timers that were set for the group do nothing from now on.
+
+        Nothing brings the group to its end then: whoever follows an operation of it must not wait for ever.
+        """
+        if group.moving:
+            group.provisioning_state = "Canceled"
         self._end_life(group)
-        self._state.runtime.forget(group.name)
+        self._state.runtime.forget(group.key)
 
     def stop_group(self, group: ContainerGroup) -> None:
         """At the client's wish: a container that has not ended by itself shows that, and no exit code."""

@@ -56,7 +56,7 @@ class Locations:
         group = self._operations.group(operation)
         if group is None:
             raise _unknown(operation, location)
-        if group.transitioning:
+        if group.moving:
             url = f"{call.base}{call.path}?api-version={call.version}"
             return Reply(status=202, headers={"Location": url, "Retry-After": "10"})
         return Reply(body=show(group, show_identity(self._state, group.identity, group.id), call.version))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.arm.containerinstance import errors
-from localcloud.arm.containerinstance.reading import as_list, as_object, need, only
+from localcloud.arm.containerinstance.reading import as_list, as_object, need, only, whole_number
 
 # Azure's defaults, which are those of Kubernetes, and the least that may be asked for.
 _NUMBERS = {
@@ -17,6 +18,8 @@ _NUMBERS = {
     "successThreshold": (1, 1),
     "timeoutSeconds": (1, 1),
 }
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _HTTP = {"path", "port", "scheme", "httpHeaders"}
 
 
@@ -72,7 +75,7 @@ def _number(entry: Mapping[str, Any], name: str, container: str, group: str) -> 
     value = entry.get(name)
     if value is None:
         return usual
-    if not isinstance(value, int) or value < least:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise errors.invalid_probe(f"'{name}' must be at least {least}", container, group)
     return value
 
@@ -89,14 +92,23 @@ def _command(given: Any, path: str, container: str, group: str) -> tuple[str, ..
 def _request(given: Any, path: str, container: str, group: str) -> Request:
     entry = as_object(given, path)
     only(entry, _HTTP, (), "ContainerHttpGet", f"{path}.")
-    need(entry, "port", path)
+    port = whole_number(need(entry, "port", path), f"{path}.port")
+    if not 1 <= port <= 65535:
+        raise errors.invalid_port(port, group)
     scheme = str(entry.get("scheme") or "http").lower()
     if scheme not in ("http", "https"):
         raise errors.invalid_probe(f"its scheme '{scheme}' is not one of 'http,https'", container, group)
     headers = [as_object(item, f"{path}.httpHeaders") for item in as_list(entry.get("httpHeaders"), f"{path}.httpHeaders")]
     return Request(
-        port=int(entry["port"]),
+        port=port,
         path=str(entry.get("path") or "/"),
         scheme=scheme,
-        headers={need(item, "name", f"{path}.httpHeaders"): str(item.get("value") or "") for item in headers},
+        headers=dict(_header(item, f"{path}.httpHeaders", container, group) for item in headers),
     )
+
+
+def _header(given: Mapping[str, Any], path: str, container: str, group: str) -> tuple[str, str]:
+    name, value = need(given, "name", path), str(given.get("value") or "")
+    if not _HEADER.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise errors.invalid_probe(f"its header {name!r} cannot be sent", container, group)
+    return name, value

@@ -67,7 +67,7 @@ class Pulling:
     def _order(self, image: str) -> Pull:
         server = split(image)[0]
         login = login_for(self._group, server)
-        return Pull(group=self._group.name, image=image, login=login, refusal=refusal(self._state, server, login))
+        return Pull(group=self._group.key, image=image, login=login, refusal=refusal(self._state, server, login))
 
     def _fault(self, image: str) -> Problem | None:
         """A pull is a call that faults may be scripted for: method PULL, the image's name as its path."""

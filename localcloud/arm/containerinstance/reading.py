@@ -33,6 +33,14 @@ def need(given: Mapping[str, Any], key: str, path: str) -> str:
     return str(given[key])
 
 
+def whole_number(value: Any, path: str) -> int:
+    """The number; text that is one will do."""
+    try:
+        return int(str(value))
+    except ValueError:
+        raise invalid_content(f"Could not convert string to integer: {value}. Path '{path}', line 1, position 1.") from None
+
+
 def only(given: Mapping[str, Any], known: Iterable[str], unsupported: Iterable[str], kind: str, path: str) -> None:
     """Refuses keys that are not known, and those that the local cloud cannot do if they ask for something."""
     for key, value in given.items():

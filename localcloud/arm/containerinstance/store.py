@@ -1,7 +1,11 @@
-"""The container groups there are, and the names that were ever used."""
+"""The container groups there are, and the names that were ever used.
+
+Two resource groups may each have a group of the same name: nothing is kept by the name alone.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +25,8 @@ class Groups:
     def __init__(self, state: ArmState) -> None:
         self._state = state
         self.by_id: dict[str, ContainerGroup] = {}  # by the id in lower case
-        self.starts: Counter[str] = Counter()  # of the first container, by the group's name
+        self._starts: Counter[str] = Counter()  # of the first container, by the id in lower case
+        self._keys: dict[str, str] = {}  # of every group there ever was, by the id in lower case
 
     def id(self, group: str, name: str) -> str:
         """Raises 404 for an unknown resource group."""
@@ -34,15 +39,22 @@ class Groups:
         """Raises the 404 of whoever does not know it: ACI does not know a name that was in use, and any other never gets past ARM."""
         found = self.find(group, name)
         if found is None:
-            raise errors.not_found(name) if name in self.starts else resource_not_found(KIND, name, group)
+            raise errors.not_found(name) if self.id(group, name).lower() in self._keys else resource_not_found(KIND, name, group)
         if found.hidden:
             raise resource_not_found(KIND, name, group)
         return found
 
     def add(self, group: ContainerGroup) -> None:
-        self.by_id[group.id.lower()] = group
+        identifier = group.id.lower()
         # Also remembers that the name was in use: its 404 is another one from now on.
-        self.starts.setdefault(group.name, 0)
+        group.key = self._keys.setdefault(identifier, self._new_key(group))
+        self.by_id[identifier] = group
+
+    def _new_key(self, group: ContainerGroup) -> str:
+        """A word for file systems and URLs: the name, if no other group ever had it. No name has a dot."""
+        if group.name not in self._keys.values():
+            return group.name
+        return f"{group.name}.{hashlib.sha256(group.id.lower().encode()).hexdigest()[:8]}"
 
     def remove(self, group: ContainerGroup) -> None:
         del self.by_id[group.id.lower()]
@@ -55,27 +67,42 @@ class Groups:
         return [found for found in self.by_id.values() if region(found.location) == region(location)]
 
     def started(self, group: ContainerGroup) -> None:
-        self.starts[group.name] += 1
+        self._starts[group.id.lower()] += 1
 
-    def identity_ids(self, name: str) -> list[str]:
-        """The user-assigned identities of the group of that name, or of all when it is empty: none while it runs init containers."""
-        groups = [found for found in self.by_id.values() if name in ("", found.name) and not found.prepares]
+    def live(self, name: str) -> ContainerGroup | None:
+        """The group of that name, or of `resourceGroup/name`. Raises ValueError when there are several."""
+        where, _, last = name.lower().rpartition("/")
+        found = {_place(key): one for key, one in self.by_id.items() if _place(key)[1] == last and where in ("", _place(key)[0])}
+        if len(found) > 1:
+            raise ValueError(f"there are several container groups {name}: give one of {', '.join(map('/'.join, sorted(found)))}")
+        return next(iter(found.values()), None)
+
+    def identity_ids(self, key: str) -> list[str]:
+        """The user-assigned identities of the group with that key, or of all when it is empty: none while it runs init containers."""
+        groups = [found for found in self.by_id.values() if key in ("", found.key) and not found.prepares]
         return [*{key.lower(): key for group in groups for key in user_assigned(group.identity)}.values()]
 
-    def own_identities(self, name: str) -> list[Identity]:
-        """The system-assigned identities of the groups of that name: none while they run init containers."""
-        found = [one for one in self.by_id.values() if one.name == name and not one.prepares]
+    def own_identities(self, key: str) -> list[Identity]:
+        """The system-assigned identity of the group with that key: none while it runs init containers."""
+        found = [one for one in self.by_id.values() if one.key == key and not one.prepares]
         return [own_identity(one.id, one.name) for one in found if "SystemAssigned" in (one.identity or {}).get("type", "")]
 
     def summary(self) -> dict[str, Any]:
-        """For the side door: process starts and, where the group exists, its states, by every name ever used."""
-        live = {found.name: found for found in self.by_id.values()}
-        return {
-            name: {
-                "starts": starts,
-                "exists": name in live,
-                "state": live[name].state if name in live else None,
-                "provisioning_state": live[name].provisioning_state if name in live else None,
-            }
-            for name, starts in self.starts.items()
-        }
+        """For the side door: process starts and, where the group exists, its states, by every name ever used.
+
+        Where two resource groups have used the same name, it stands there twice: as `resourceGroup/name`, in lower case.
+        """
+        used = Counter(_place(key)[1] for key in self._keys)
+        names = {key: _place(key)[1] if used[_place(key)[1]] == 1 else "/".join(_place(key)) for key in self._keys}
+        return {name: _summary(self._starts[key], self.by_id.get(key)) for key, name in names.items()}
+
+
+def _place(identifier: str) -> tuple[str, str]:
+    """The resource group and the name in an id."""
+    parts = identifier.split("/")
+    return parts[4], parts[-1]
+
+
+def _summary(starts: int, group: ContainerGroup | None) -> dict[str, Any]:
+    state, provisioning_state = (group.state, group.provisioning_state) if group else (None, None)
+    return {"starts": starts, "exists": group is not None, "state": state, "provisioning_state": provisioning_state}

@@ -27,7 +27,7 @@ def check_update(known: ContainerGroup, wanted: ContainerGroup, resource_group: 
     """A group that has ended is run anew; a live one can only be changed in part. Raises 409 and 400."""
     if region(known.location) != region(wanted.location):
         raise errors.elsewhere(known.name, resource_group, known.location, wanted.location)
-    if known.transitioning:
+    if known.moving:
         raise errors.transitioning(known.name)
     if is_over(known):
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -60,7 +59,7 @@ def _decoded(name: str, file: str, value: Any, group: str) -> bytes:
         raise errors.invalid_volume(f"'{name}' has a file '{file}': that is not the name of a file", group)
     try:
         return base64.b64decode(str(value), validate=True)
-    except binascii.Error:
+    except ValueError:  # also for what is not ASCII
         raise errors.invalid_volume(f"'{name}' has a file '{file}' that is not in base64", group) from None
 
 

@@ -233,6 +233,8 @@ def test_writes_are_throttled_by_a_bucket() -> None:
         ({"variables": [{"name": "a"}]}, "InvalidContainerEnvironmentVariable"),
         ({"cpu": 0.5}, "InvalidResourceRequests"),
         ({"memory": 0.5}, "InvalidResourceRequests"),
+        ({"memory": "nan"}, "ResourceRequestsNotSpecified"),
+        ({"cpu": 10**400}, "ResourceRequestsNotSpecified"),
         ({"osType": None}, "InvalidOsType"),
         ({"containers": []}, "InvalidContainerGroupContainers"),
         ({"containers": [{"name": "a", "properties": {"image": "x"}}]}, "ResourceRequestsNotSpecified"),
@@ -298,3 +300,13 @@ def test_a_bug_is_an_error_of_the_cloud_and_not_of_its_server(monkeypatch: pytes
     reply = world.put_group()
     assert (reply.status, reply.body["error"]["code"]) == (500, "InternalServerError")
     assert "a bug in the local cloud" in caplog.text
+
+
+def test_a_container_may_crash_as_often_as_it_likes() -> None:
+    world = make_world()
+    world.put_group(policy="Always")
+    world.clock.advance(15)
+    for _ in range(1100):
+        world.runtime.started[-1].ended(1)
+        world.clock.advance(301)
+    assert world.container()["restartCount"] == 1100

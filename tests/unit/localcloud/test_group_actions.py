@@ -121,6 +121,31 @@ class TestRestart:
         assert events == {"Pulling": 1, "Pulled": 1, "Started": 2, "Killing": 1}
         assert (world.container()["restartCount"], world.container()["currentState"]["startTime"]) == (0, "2026-01-01T00:00:17.000Z")
 
+    def test_whoever_follows_it_comes_to_an_end(self) -> None:
+        world = running()
+        reply = do(world, "restart")
+        for refused in (world.call("DELETE", f"{GROUPS}/g"), world.put_group(image="other")):
+            assert (refused.status, refused.body["error"]["code"]) == (409, "ContainerGroupTransitioning")
+        world.clock.advance(2)
+        assert operation(world, reply) == "Succeeded"
+        assert world.call("DELETE", f"{GROUPS}/g").status == 200
+        assert operation(world, reply) == "Succeeded"
+
+    def test_one_that_is_cut_short_has_an_end(self) -> None:
+        world = running()
+        reply = do(world, "restart")
+        world.state.containers.abandon()
+        world.clock.advance(100)
+        assert operation(world, reply) == "Canceled"
+
+    def test_its_result_is_there_once_it_is_over(self) -> None:
+        world = running()
+        url = do(world, "restart").headers["Azure-AsyncOperation"].removeprefix("https://management.azure.com").partition("?")[0]
+        path = url.replace("/operations/", "/operationResults/")
+        assert world.call("GET", path).status == 202
+        world.clock.advance(2)
+        assert world.call("GET", path).status == 200
+
     def test_it_may_be_asked_for_again_at_once(self) -> None:
         world = running()
         assert [do(world, "restart").status, do(world, "restart").status] == [204, 204]

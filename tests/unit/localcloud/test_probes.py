@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from typing import Any
 
 import pytest
@@ -107,3 +108,48 @@ def test_a_command_that_cannot_be_started_is_a_failure(monkeypatch: pytest.Monke
     monkeypatch.setattr(FakeContainer, "execute", refuse)
     world.clock.advance(2)
     assert events(world)["Unhealthy"] == ("Liveness probe failed: no such command", 1)
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError])
+def test_a_command_that_cannot_even_be_named_is_a_failure(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def refuse(*_: Any) -> Any:
+        raise error("embedded null byte")
+
+    world = probed(livenessProbe=LIVE)
+    monkeypatch.setattr(FakeContainer, "execute", refuse)
+    world.clock.advance(2)
+    assert events(world)["Unhealthy"] == ("Liveness probe failed: embedded null byte", 1)
+
+
+def test_a_request_that_cannot_be_sent_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ValueError("Invalid header value")
+
+    monkeypatch.setattr(http.client.HTTPConnection, "request", refuse)
+    world = probed(livenessProbe={"httpGet": {"path": "/", "port": 9}, "initialDelaySeconds": 2})
+    world.clock.advance(2)
+    assert events(world)["Unhealthy"] == ('Liveness probe failed: Get "http://127.0.0.1:9/": Invalid header value', 1)
+
+
+@pytest.mark.parametrize(("name", "value"), [("a", "x\ny"), ("a\nb", "x"), ("a", "x\0"), ("a b", "x"), ("a", "\N{SNOWMAN}")])
+def test_a_header_that_cannot_be_sent_is_refused(name: str, value: str) -> None:
+    probe = {"httpGet": {"path": "/", "port": 9, "httpHeaders": [{"name": name, "value": value}]}}
+    assert refusal(livenessProbe=probe) == "InvalidProbe"
+
+
+@pytest.mark.parametrize("port", ["x", [None], {"a": 1}, True, 1.5])
+def test_a_port_that_is_no_number_is_refused(port: Any) -> None:
+    assert refusal(livenessProbe={"httpGet": {"path": "/", "port": port}}) == "InvalidRequestContent"
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 10**30])
+def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
+    assert refusal(livenessProbe={"httpGet": {"path": "/", "port": port}}) == "InvalidPort"
+
+
+def refusal(**probes: Any) -> str:
+    """The code of a 400."""
+    (main,) = group_body()["properties"]["containers"]
+    reply = make_world().put_group(containers=[{**main, "properties": {**main["properties"], **probes}}])
+    assert reply.status == 400
+    return str(reply.body["error"]["code"])

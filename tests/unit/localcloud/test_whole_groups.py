@@ -157,6 +157,7 @@ class TestVolumes:
             ([{"name": "nothing"}], None),
             ([{"name": "both-kinds", "emptyDir": {}, "secret": {}}], None),
             ([{"name": "secrets", "secret": {"a": "not base64!"}}], None),
+            ([{"name": "secrets", "secret": {"a": "geh\xe4im"}}], None),
             ([{"name": "secrets", "secret": {"../a": "YQ=="}}], None),
             ([], {"name": "absent", "mountPath": "/a"}),
             ([{"name": "scratch", "emptyDir": {}}], {"name": "scratch", "mountPath": "a"}),
