@@ -24,6 +24,7 @@ from localcloud.arm.ids import is_guid
 from localcloud.arm.metadata import metadata_route
 from localcloud.arm.side_door import side_door
 from localcloud.arm.state import ArmState
+from localcloud.unicode import check_text
 
 BODY_LIMIT = 4 * 1024 * 1024  # bytes; ARM's limit for a request
 METHODS = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
@@ -67,6 +68,7 @@ async def _call(request: Request, actor: str, correlation: str) -> Call:
     raw = await _read(request)
     try:
         body = load(raw.decode("utf-8-sig")) if raw.strip() else None
+        check_text(body)
     except (ValueError, RecursionError) as error:
         raise invalid_content(str(error)) from None
     return Call(
@@ -110,7 +112,8 @@ def _response(reply: Reply, correlation: str, request: Request) -> Response:
     headers = {**_usual_headers(request, correlation), **reply.headers}
     if reply.body is None:
         return Response(status_code=reply.status, headers=headers)
-    content = json.dumps(reply.body, ensure_ascii=False).encode()
+    # A template can make half a surrogate pair of its own.
+    content = json.dumps(reply.body, ensure_ascii=False).encode(errors="replace")
     return Response(content, reply.status, {"Content-Type": "application/json; charset=utf-8", **headers})
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_LAST_PROVIDER = re.compile("(.*)/providers/", re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 def group_id(subscription: str, group: str) -> str:
@@ -94,12 +95,12 @@ class Target:
 def read_target(path: str) -> Target:
     """The parts of a path, whatever their case."""
     path = path.rstrip("/")
-    at = path.lower().rfind("/providers/")
-    if at < 0:
+    before = _LAST_PROVIDER.match(path)
+    if before is None:
         words = path.split("/")[1:]
         return Target(path, path, "Microsoft.Resources", tuple(words[0::2]), tuple(words[1::2]))
-    namespace, *words = path[at + len("/providers/") :].split("/")
-    return Target(path, path[:at], namespace, tuple(words[0::2]), tuple(words[1::2]))
+    namespace, *words = path[before.end() :].split("/")
+    return Target(path, before[1], namespace, tuple(words[0::2]), tuple(words[1::2]))
 
 
 def is_guid(text: str) -> bool:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
-from localcloud.arm.errors import GATEWAY, ArmError, bad_request, invalid_content, resource_not_found, wrong_location
+from localcloud.arm.errors import GATEWAY, ArmError, bad_request, resource_not_found, wrong_location
 from localcloud.arm.ids import read_target, region, resource_id, stable_guid, timestamp
+from localcloud.arm.reading import as_object, as_text
 from localcloud.arm.routing import GROUP, Route
+from localcloud.arm.tags import read_tags
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -62,10 +64,7 @@ class Draft:
 
     @property
     def properties(self) -> dict[str, Any]:
-        given = self.body.get("properties")
-        if given is not None and not isinstance(given, dict):
-            raise invalid_content("Error converting value to an object. Path 'properties', line 1, position 1")
-        return given or {}
+        return as_object(self.body.get("properties"), "properties")
 
     @property
     def location(self) -> str:
@@ -81,13 +80,14 @@ class Draft:
 
     def identity(self) -> dict[str, Any]:
         """The identity block with the ids that Azure fills in, as a part of the resource; its user-assigned ones must be usable."""
-        given = self.body.get("identity")
-        if not given or given.get("type", "None") == "None":
+        given = as_object(self.body.get("identity"), "identity")
+        kind = as_text(given.get("type"), "identity.type") or "None"
+        if kind == "None":
             return {}
-        users = {key: self._assigned(key) for key in given.get("userAssignedIdentities") or {}}
+        users = {key: self._assigned(key) for key in as_object(given.get("userAssignedIdentities"), "identity.userAssignedIdentities")}
         own = {"principalId": stable_guid(f"principal:{self.id}"), "tenantId": self.state.settings.tenant}
-        system = own if "systemassigned" in str(given["type"]).lower() else {}
-        return {"identity": {"type": given["type"], **system, **({"userAssignedIdentities": users} if users else {})}}
+        system = own if "systemassigned" in kind.lower() else {}
+        return {"identity": {"type": kind, **system, **({"userAssignedIdentities": users} if users else {})}}
 
     def _assigned(self, key: str) -> dict[str, str]:
         self.state.authorization.check_link(self.call, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action", key)
@@ -143,6 +143,7 @@ class Tracked:
     def put(self, call: Call, group: str, **names: str) -> Reply:
         key, name = self._key(group, names)
         known = self.state.shelf.find(key)
+        as_object(call.object().get("properties"), "properties")
         if self.rules.located:
             self._check_location(call.object(), known, group)
         if known is None:
@@ -153,7 +154,7 @@ class Tracked:
     def make(self, call: Call, key: str, body: Mapping[str, Any], known: Resource | None) -> Resource:
         """Put it in its place, without the checks of a request."""
         key, name = (known["id"], known["name"]) if known else (key, key.rpartition("/")[2])
-        place = {"location": region(body.get("location") or ""), "tags": dict(body.get("tags") or {})} if self.rules.located else {}
+        place = {"location": region(body.get("location") or ""), "tags": read_tags(body.get("tags"))} if self.rules.located else {}
         own = self.fill(Draft(self.state, call, key, name, body, known))
         return self.state.shelf.put({"id": key, "name": name, "type": self.kind, **place, **own})
 
@@ -167,7 +168,9 @@ class Tracked:
         """Tags are replaced as a whole, properties one by one."""
         known = self.need(group, names)
         given = call.object()
-        properties = {**known["properties"], **(given.get("properties") or {})}
+        if self.rules.located:
+            self._check_location({"location": known["location"], **given}, known, group)
+        properties = {**known["properties"], **as_object(given.get("properties"), "properties")}
         return Reply(body=self.make(call, known["id"], {**known, **given, "properties": properties}, known))
 
     def delete(self, _call: Call, group: str, **names: str) -> Reply:
@@ -224,11 +227,11 @@ class Tracked:
             self._need_parent("/".join(key.split("/")[:-2]))
 
     def _check_location(self, body: Mapping[str, Any], known: Resource | None, group: str) -> None:
-        place = body.get("location")
+        place = as_text(body.get("location"), "location")
         if not place:
             raise bad_request("LocationRequired", "The location property is required for this definition.")
         if region(place) not in (*self.state.settings.locations, "global"):
-            raise wrong_location(str(place), self.kind, self.state.settings.locations)
+            raise wrong_location(place, self.kind, self.state.settings.locations)
         if known and known["location"] != region(place):
             raise ArmError(
                 409,

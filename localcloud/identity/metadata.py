@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from localcloud.identity.choosing import Ambiguous, choose, grant, lifetime
 from localcloud.tokens import Identity, TokenSigner
 
 VERSION = "2018-02-01"
+_VERSIONS = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Identities = Callable[[str], Sequence[Identity]]
 
@@ -28,7 +30,11 @@ class Metadata:
         query = request.query_params
         if request.headers.get("metadata", "").lower() != "true":
             return _error("Required metadata header not specified")
-        if query.get("api-version") != VERSION:
+        # A request that came through a proxy could be somebody else's.
+        if "x-forwarded-for" in request.headers:
+            return _error("The request was forwarded: the X-Forwarded-For header is not allowed")
+        version = query.get("api-version", "")
+        if not _VERSIONS.fullmatch(version) or version < VERSION:
             return _error("Required query variable 'api-version' is missing or not supported")
         if not query.get("resource"):
             return _error("Required query variable 'resource' is missing")

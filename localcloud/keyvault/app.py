@@ -16,6 +16,7 @@ from localcloud.keyvault import errors
 from localcloud.keyvault.errors import VaultError
 from localcloud.keyvault.operations import Asked, find
 from localcloud.keyvault.vaults import Vaults
+from localcloud.unicode import check_text
 
 AUDIENCE = "https://vault.azure.net"
 VERSIONS = (
@@ -108,6 +109,7 @@ def _object(raw: bytes) -> Mapping[str, Any]:
         return {}
     try:
         given = json.loads(raw)
+        check_text(given)
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):

@@ -11,8 +11,9 @@ from localcloud.arm.authorization import errors
 from localcloud.arm.authorization.actions import is_within
 from localcloud.arm.authorization.roles import KIND as ROLES
 from localcloud.arm.calls import Call, Reply
-from localcloud.arm.errors import invalid_content, not_supported
+from localcloud.arm.errors import not_supported
 from localcloud.arm.ids import is_guid, timestamp
+from localcloud.arm.reading import as_object, as_text, need_text
 from localcloud.arm.routing import Route
 
 if TYPE_CHECKING:
@@ -118,19 +119,17 @@ class RoleAssignments:
         return Reply(body={"value": [self._show(one) for one in found if all(passes(one, scope) for passes in narrowed)]})
 
     def _read(self, call: Call, scope: str, name: str) -> Assignment:
-        properties = call.object().get("properties") or {}
-        missing = [key for key in ("roleDefinitionId", "principalId") if not properties.get(key)]
-        if missing:
-            raise invalid_content(f"Required property '{missing[0]}' not found in JSON. Path 'properties', line 1, position 1")
+        properties = as_object(call.object().get("properties"), "properties")
+        given, principal = (need_text(properties, key, "properties") for key in ("roleDefinitionId", "principalId"))
+        kind, description = (as_text(properties.get(key), f"properties.{key}") for key in ("principalType", "description"))
         if properties.get("condition"):
             raise not_supported("A condition of a role assignment")
-        role = str(properties["roleDefinitionId"]).rpartition("/")[2].lower()
+        role = given.rpartition("/")[2].lower()
         self._state.authorization.definitions.need_assignable(role, scope)
-        principal, kind = str(properties["principalId"]), properties.get("principalType")
         # Azure looks a principal up only if it is not told what it is: one may be so new that nobody has heard of it yet.
         if not kind and not self._state.authorization.knows(principal):
             raise errors.no_principal(principal, self._state.settings.tenant)
-        return Assignment(name, scope, role, principal, kind or "ServicePrincipal", description=properties.get("description"))
+        return Assignment(name, scope, role, principal, kind or "ServicePrincipal", description=description or None)
 
     def _refuse_twice(self, wanted: Assignment) -> None:
         for one in self.all():

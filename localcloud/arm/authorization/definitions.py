@@ -9,8 +9,9 @@ from localcloud.arm.authorization import errors
 from localcloud.arm.authorization.actions import is_within
 from localcloud.arm.authorization.roles import BUILT_IN, KIND, Role, permission
 from localcloud.arm.calls import Call, Reply
-from localcloud.arm.errors import invalid_content, not_supported
+from localcloud.arm.errors import not_supported
 from localcloud.arm.ids import is_guid, timestamp
+from localcloud.arm.reading import as_object, as_objects, as_text, as_texts, need_text
 from localcloud.arm.routing import Route
 
 if TYPE_CHECKING:
@@ -90,19 +91,19 @@ class RoleDefinitions:
         return Reply(body={"value": [one for one in shown if not key or one["properties"][name].lower() == value.lower()]})
 
     def _read(self, call: Call, name: str, known: Role | None) -> Role:
-        properties = call.object().get("properties") or {}
-        if not properties.get("roleName"):
-            raise invalid_content("Required property 'roleName' not found in JSON. Path 'properties', line 1, position 1")
-        if not properties.get("assignableScopes"):
+        properties = as_object(call.object().get("properties"), "properties")
+        role = need_text(properties, "roleName", "properties")
+        assignable = as_texts(properties.get("assignableScopes"), "properties.assignableScopes")
+        if not assignable:
             raise errors.invalid_scopes(name)
         now = timestamp(self._state.clock.now())
         created: dict[str, Any] = {"createdOn": now, "createdBy": call.actor} if known is None else dict(known.stamps)
         return Role(
             id=name,
-            name=str(properties["roleName"]),
-            description=str(properties.get("description") or ""),
-            permissions=[_read_permission(one) for one in properties.get("permissions") or []],
-            assignable=[str(one) for one in properties["assignableScopes"]],
+            name=role,
+            description=as_text(properties.get("description"), "properties.description"),
+            permissions=[_read_permission(one) for one in as_objects(properties.get("permissions"), "properties.permissions")],
+            assignable=assignable,
             built_in=False,
             stamps={**created, "updatedOn": now, "updatedBy": call.actor},
         )
@@ -112,7 +113,6 @@ class RoleDefinitions:
             raise errors.role_name_taken(wanted.name)
 
 
-def _read_permission(given: Any) -> dict[str, list[str]]:
-    if not isinstance(given, dict):
-        raise invalid_content("Error converting value to an object. Path 'properties.permissions[0]', line 1, position 1")
-    return permission(*([str(one) for one in given.get(key) or []] for key in ("actions", "notActions", "dataActions", "notDataActions")))
+def _read_permission(given: dict[str, Any]) -> dict[str, list[str]]:
+    kinds = ("actions", "notActions", "dataActions", "notDataActions")
+    return permission(*(as_texts(given.get(key), f"properties.permissions.{key}") for key in kinds))

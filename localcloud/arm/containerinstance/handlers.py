@@ -15,7 +15,7 @@ from localcloud.arm.containerinstance.lifecycle import Lifecycle
 from localcloud.arm.containerinstance.locations import Locations
 from localcloud.arm.containerinstance.looking import Looking
 from localcloud.arm.containerinstance.operations import Operations
-from localcloud.arm.containerinstance.reading import as_list, as_object
+from localcloud.arm.containerinstance.reading import as_list
 from localcloud.arm.containerinstance.request import read_group
 from localcloud.arm.containerinstance.sessions import Sessions
 from localcloud.arm.containerinstance.store import Groups
@@ -25,6 +25,7 @@ from localcloud.arm.containerinstance.views import KIND, show
 from localcloud.arm.errors import not_supported, wrong_location
 from localcloud.arm.ids import region
 from localcloud.arm.routing import GROUP, Route
+from localcloud.arm.tags import read_tags
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -113,7 +114,7 @@ class ContainerInstance:
         if others := sorted(body.keys() - {"tags", "zones", "location", "id", "name", "type"}):
             raise errors.only_tags(name, others)
         if body.get("tags") is not None:
-            found.tags = dict(as_object(body["tags"], "tags"))
+            found.tags = read_tags(body["tags"])
         if body.get("zones") is not None:
             found.zones = [str(zone) for zone in as_list(body["zones"], "zones")]
         return Reply(body=self._show(call, found))

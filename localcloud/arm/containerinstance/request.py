@@ -16,6 +16,7 @@ from localcloud.arm.containerinstance.reading import as_list, as_object, only
 from localcloud.arm.containerinstance.volumes import read_volumes
 from localcloud.arm.errors import bad_request, not_supported
 from localcloud.arm.ids import region
+from localcloud.arm.tags import read_tags
 
 _TOP = {"location", "tags", "identity", "properties", "zones", "id", "name", "type"}
 _GROUP = {"containers", "initContainers", "volumes", "imageRegistryCredentials", "restartPolicy", "ipAddress", "osType", "sku"}
@@ -64,7 +65,7 @@ def read_group(resource_id: str, name: str, body: Mapping[str, Any], version: st
         id=resource_id,
         name=name,
         location=str(body["location"]),
-        tags=dict(as_object(body["tags"], "tags")) if body.get("tags") is not None else None,
+        tags=read_tags(body["tags"]) if body.get("tags") is not None else None,
         identity=identity,
         registries=read_registries(properties, identity, name, version),
         logins=read_logins(properties),

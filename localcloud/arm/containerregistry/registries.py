@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.errors import ArmError, bad_request
+from localcloud.arm.reading import as_flag, as_object, as_text
 from localcloud.arm.routing import GROUP, Route
 from localcloud.arm.tracked import Draft, Resource, Rules, Tracked
 
@@ -109,7 +110,7 @@ class ContainerRegistry:
         given = draft.properties
         if draft.known is None:
             self._passwords[draft.id.lower()] = {kind: secrets.token_urlsafe(24) for kind in _PASSWORDS}
-        sku = str((draft.body.get("sku") or {}).get("name") or "Basic")
+        sku = as_text(as_object(draft.body.get("sku"), "sku").get("name"), "sku.name") or "Basic"
         return {
             "sku": {"name": sku, "tier": sku},
             **draft.identity(),
@@ -117,16 +118,17 @@ class ContainerRegistry:
                 "loginServer": _server(draft.name),
                 "creationDate": draft.kept("creationDate", draft.now),
                 "provisioningState": "Succeeded",
-                "adminUserEnabled": bool(given.get("adminUserEnabled")),
-                "policies": {**_POLICIES, **(given.get("policies") or {})},
+                "adminUserEnabled": as_flag(given.get("adminUserEnabled"), "properties.adminUserEnabled"),
+                "policies": {**_POLICIES, **as_object(given.get("policies"), "properties.policies")},
                 "encryption": {"status": "disabled"},
-                "dataEndpointEnabled": bool(given.get("dataEndpointEnabled")),
+                "dataEndpointEnabled": as_flag(given.get("dataEndpointEnabled"), "properties.dataEndpointEnabled"),
                 "dataEndpointHostNames": [],
                 "privateEndpointConnections": [],
-                "publicNetworkAccess": given.get("publicNetworkAccess") or "Enabled",
-                "networkRuleBypassOptions": given.get("networkRuleBypassOptions") or "AzureServices",
-                "zoneRedundancy": given.get("zoneRedundancy") or "Disabled",
-                "anonymousPullEnabled": bool(given.get("anonymousPullEnabled")),
+                "publicNetworkAccess": as_text(given.get("publicNetworkAccess"), "properties.publicNetworkAccess") or "Enabled",
+                "networkRuleBypassOptions": as_text(given.get("networkRuleBypassOptions"), "properties.networkRuleBypassOptions")
+                or "AzureServices",
+                "zoneRedundancy": as_text(given.get("zoneRedundancy"), "properties.zoneRedundancy") or "Disabled",
+                "anonymousPullEnabled": as_flag(given.get("anonymousPullEnabled"), "properties.anonymousPullEnabled"),
             },
         }
 

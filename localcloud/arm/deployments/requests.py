@@ -9,6 +9,7 @@ from typing import Any
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.targets import Target
 from localcloud.arm.errors import bad_request, invalid_content, not_supported
+from localcloud.arm.tags import read_tags
 
 _KNOWN = {
     "mode",
@@ -57,9 +58,11 @@ def read_request(body: Mapping[str, Any], name: str, target: Target) -> Request:
     parameters = properties.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise invalid_content("Error converting the parameters to an object. Path 'properties.parameters', line 1, position 1.")
-    return Request(
-        properties, mode, template, link, relative, parameters, location, body.get("tags"), _format(properties), _level(properties)
-    )
+    return Request(properties, mode, template, link, relative, parameters, location, _tags(body), _format(properties), _level(properties))
+
+
+def _tags(body: Mapping[str, Any]) -> Mapping[str, str] | None:
+    return None if body.get("tags") is None else read_tags(body["tags"])
 
 
 def _refuse(properties: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from localcloud.arm.ids import stable_guid
 from localcloud.arm.network.parts import Part
 from localcloud.arm.network.rules import default_rules, security_rule
 from localcloud.arm.network.subnets import subnet
+from localcloud.arm.reading import as_flag, as_object, as_objects
 from localcloud.arm.routing import Route
 from localcloud.arm.tracked import Draft, Rules, Tracked
 
@@ -47,7 +48,8 @@ def etag(draft: Draft) -> str:
 
 def _group(draft: Draft) -> Mapping[str, Any]:
     tag = etag(draft)
-    rules = [security_rule(draft.state, draft.id, one, tag) for one in draft.properties.get("securityRules") or []]
+    given = as_objects(draft.properties.get("securityRules"), "properties.securityRules")
+    rules = [security_rule(draft.state, draft.id, one, tag) for one in given]
     return {
         "etag": tag,
         "properties": {**_common(draft), "securityRules": rules, "defaultSecurityRules": default_rules(draft.id, tag)},
@@ -58,16 +60,17 @@ def _network(draft: Draft) -> Mapping[str, Any]:
     tag, given = etag(draft), draft.properties
     known = draft.known["properties"]["subnets"] if draft.known else []
     # A PUT that does not name its subnets keeps those that there are.
-    subnets = [subnet(draft.state, draft.id, one, tag) for one in given["subnets"]] if given.get("subnets") is not None else known
+    asked = as_objects(given.get("subnets"), "properties.subnets")
+    subnets = [subnet(draft.state, draft.id, one, tag) for one in asked] if given.get("subnets") is not None else known
     return {
         "etag": tag,
         "properties": {
             **_common(draft),
-            "addressSpace": given.get("addressSpace") or {"addressPrefixes": []},
+            "addressSpace": as_object(given.get("addressSpace"), "properties.addressSpace") or {"addressPrefixes": []},
             **{key: given[key] for key in ("dhcpOptions", "encryption", "privateEndpointVNetPolicies") if given.get(key)},
             "subnets": subnets,
             "virtualNetworkPeerings": [],
-            "enableDdosProtection": bool(given.get("enableDdosProtection")),
+            "enableDdosProtection": as_flag(given.get("enableDdosProtection"), "properties.enableDdosProtection"),
         },
     }
 
@@ -76,7 +79,7 @@ def _address(draft: Draft) -> Mapping[str, Any]:
     given = draft.properties
     return {
         "etag": etag(draft),
-        "sku": draft.body.get("sku") or {"name": "Basic", "tier": "Regional"},
+        "sku": as_object(draft.body.get("sku"), "sku") or {"name": "Basic", "tier": "Regional"},
         "properties": {
             **_common(draft),
             "publicIPAddressVersion": given.get("publicIPAddressVersion") or "IPv4",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from localcloud.arm.tracked import Resource, Tracked
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
 
-Make = Callable[["ArmState", str, Mapping[str, Any], str], Resource]
+Make = Callable[["ArmState", str, dict[str, Any], str], Resource]
 """A part of the resource with this id, from what was given, under an etag."""
 
 

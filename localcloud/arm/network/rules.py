@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from localcloud.arm.reading import as_object, need_text
 from localcloud.arm.tracked import Resource
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ def default_rules(group: str, tag: str) -> list[Resource]:
     return rules
 
 
-def security_rule(_state: ArmState, group: str, given: Mapping[str, Any], tag: str) -> Resource:
+def security_rule(_state: ArmState, group: str, given: dict[str, Any], tag: str) -> Resource:
     """A rule of a user's own."""
-    return _rule(group, "securityRules", str(given["name"]), given.get("properties") or {}, tag)
+    name = need_text(given, "name", "securityRules")
+    return _rule(group, "securityRules", name, as_object(given.get("properties"), "properties"), tag)
 
 
 def _rule(group: str, word: str, name: str, properties: Mapping[str, Any], tag: str) -> Resource:

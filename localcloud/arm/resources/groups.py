@@ -9,8 +9,10 @@ from localcloud.arm.calls import Call, Reply
 from localcloud.arm.errors import GATEWAY, ArmError, bad_request, group_not_found, not_supported
 from localcloud.arm.ids import group_id, region
 from localcloud.arm.listing import page
+from localcloud.arm.reading import as_text
 from localcloud.arm.resources.removal import Removal
 from localcloud.arm.routing import GROUP, Route
+from localcloud.arm.tags import read_tags
 
 if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
@@ -63,15 +65,16 @@ class ResourceGroups:
     def put(self, call: Call, group: str) -> Reply:
         body = call.object()
         known = self._groups.get(group.lower())
-        self._check(group, body.get("location"), known)
+        self._check(group, as_text(body.get("location"), "location"), known)
+        manager = as_text(body.get("managedBy"), "managedBy")
         name = known["name"] if known else group
         self._groups[group.lower()] = {
             "id": group_id(self._state.settings.subscription, name),
             "name": name,
             "type": "Microsoft.Resources/resourceGroups",
             "location": region(body["location"]),
-            **({"managedBy": body["managedBy"]} if body.get("managedBy") else {}),
-            **({"tags": body["tags"]} if body.get("tags") is not None else {}),
+            **({"managedBy": manager} if manager else {}),
+            **({"tags": read_tags(body["tags"])} if body.get("tags") is not None else {}),
             "properties": {"provisioningState": "Succeeded"},
         }
         return Reply(status=200 if known else 201, body=self._groups[group.lower()])
@@ -79,7 +82,9 @@ class ResourceGroups:
     def patch(self, call: Call, group: str) -> Reply:
         found = self.need(group)
         given = call.object()
-        found.update({key: given[key] for key in ("tags", "managedBy") if given.get(key) is not None})
+        tags, manager = read_tags(given.get("tags")), as_text(given.get("managedBy"), "managedBy")
+        found.update({"tags": tags} if given.get("tags") is not None else {})
+        found.update({"managedBy": manager} if manager else {})
         return Reply(body=found)
 
     def get(self, _call: Call, group: str) -> Reply:
@@ -130,7 +135,7 @@ class ResourceGroups:
             del self._groups[group["name"].lower()]
             self._state.authorization.assignments.drop_within(group["id"])
 
-    def _check(self, name: str, location: Any, known: dict[str, Any] | None) -> None:
+    def _check(self, name: str, location: str, known: dict[str, Any] | None) -> None:
         if not location:
             raise bad_request("LocationRequired", "The location property is required for this definition.")
         if wrong := sorted({*_NOT_IN_NAMES.findall(name), *(name[-1:] if name.endswith(".") else "")}):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.errors import ArmError, bad_request, not_supported
+from localcloud.arm.reading import as_object, as_text
 from localcloud.arm.routing import GROUP, Route
 from localcloud.arm.tracked import Draft, Rules, Tracked
 
@@ -88,7 +89,7 @@ class Storage:
 
     def _account(self, draft: Draft) -> Mapping[str, Any]:
         given = draft.properties
-        sku = str((draft.body.get("sku") or {}).get("name") or "")
+        sku = as_text(as_object(draft.body.get("sku"), "sku").get("name"), "sku.name")
         if not sku:
             raise bad_request("InvalidValuesForRequestParameters", "Values for request parameters are invalid: sku.")
         if draft.known is None:
@@ -97,7 +98,7 @@ class Storage:
         place = {"primaryLocation": draft.location, "statusOfPrimary": "available"}
         return {
             "sku": {"name": sku, "tier": sku.partition("_")[0]},
-            "kind": draft.body.get("kind") or "StorageV2",
+            "kind": as_text(draft.body.get("kind"), "kind") or "StorageV2",
             **draft.identity(),
             "properties": {
                 **{key: given.get(key, usual) for key, usual in _GIVEN.items()},

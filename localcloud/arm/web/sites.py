@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.errors import ArmError
+from localcloud.arm.reading import as_object, as_objects, as_text, need_text
 from localcloud.arm.routing import GROUP, Route
 from localcloud.arm.tracked import Draft, Resource, Rules, Tracked
 
@@ -74,14 +75,14 @@ class Web:
 
     def _site(self, draft: Draft) -> Mapping[str, Any]:
         given = draft.properties
-        config = given.get("siteConfig") or {}
+        config = as_object(given.get("siteConfig"), "properties.siteConfig")
         if draft.known is None:
             self._keys.pop(draft.id.lower(), None)
         self._keep_settings(draft, config)
         plan = given.get("serverFarmId")
         host = f"{draft.name.lower()}.azurewebsites.net"
         return {
-            "kind": draft.body.get("kind") or "app",
+            "kind": as_text(draft.body.get("kind"), "kind") or "app",
             **draft.identity(),
             "properties": {
                 "name": draft.name,
@@ -103,13 +104,11 @@ class Web:
         }
 
     def _keep_settings(self, draft: Draft, config: Mapping[str, Any]) -> None:
-        if isinstance(config.get("appSettings"), list):
-            values = {str(one["name"]): one.get("value") for one in config["appSettings"]}
-            self._put_config(draft, "appsettings", values)
-        if isinstance(config.get("connectionStrings"), list):
-            strings = {
-                str(one["name"]): {"value": one.get("connectionString"), "type": one.get("type")} for one in config["connectionStrings"]
-            }
+        values, given = (_named(config.get(key), f"properties.siteConfig.{key}") for key in ("appSettings", "connectionStrings"))
+        if values is not None:
+            self._put_config(draft, "appsettings", {name: one.get("value") for name, one in values.items()})
+        if given is not None:
+            strings = {name: {"value": one.get("connectionString"), "type": one.get("type")} for name, one in given.items()}
             self._put_config(draft, "connectionstrings", strings)
 
     def _put_config(self, draft: Draft, name: str, properties: Resource) -> None:
@@ -117,13 +116,18 @@ class Web:
         self._config.make(draft.call, key, {"properties": properties}, self._state.shelf.find(key))
 
 
+def _named(given: Any, path: str) -> dict[str, dict[str, Any]] | None:
+    """The objects of a list by their names; None if there is no list."""
+    return None if given is None else {need_text(one, "name", path): one for one in as_objects(given, path)}
+
+
 def _kept(draft: Draft) -> Mapping[str, Any]:
     return {"properties": {**draft.properties}}
 
 
 def _plan(draft: Draft) -> Mapping[str, Any]:
-    sku = dict(draft.body.get("sku") or {"name": "F1"})
-    name = str(sku.get("name"))
+    sku = dict(as_object(draft.body.get("sku"), "sku") or {"name": "F1"})
+    name = as_text(sku.get("name"), "sku.name")
     sku = {
         "name": name,
         "tier": sku.get("tier") or name,
@@ -133,7 +137,7 @@ def _plan(draft: Draft) -> Mapping[str, Any]:
     }
     given = draft.properties
     return {
-        "kind": draft.body.get("kind") or "app",
+        "kind": as_text(draft.body.get("kind"), "kind") or "app",
         "sku": sku,
         "properties": {
             "name": draft.name,

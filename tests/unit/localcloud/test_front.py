@@ -215,3 +215,15 @@ def test_an_empty_word_in_a_path_is_passed_over(world: World) -> None:
 
     path = GROUPS.replace("Microsoft.ContainerInstance/", "Microsoft.ContainerInstance//")
     assert send(world, "GET", f"{path}/g?api-version=2023-05-01").json()["name"] == "g"
+
+
+def test_a_letter_that_grows_when_it_is_made_small_does_not_shift_a_path() -> None:
+    target = read_target(f"{SUB}/resourceGroups/İstanbulİ/providers/Microsoft.Web/sites/x")
+
+    assert (target.scope, target.kind) == (f"{SUB}/resourceGroups/İstanbulİ", "Microsoft.Web/sites")
+
+
+def test_half_a_surrogate_pair_that_the_cloud_made_itself_can_be_answered(world: World) -> None:
+    world.state.groups.need("rg")["tags"] = {"a": "\ud83d"}
+
+    assert send(world, "GET", f"{RG}?api-version=2021-04-01").json()["tags"] == {"a": "?"}

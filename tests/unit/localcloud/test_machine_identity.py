@@ -203,3 +203,17 @@ def test_without_a_machine_its_paths_are_not_there(signer: TokenSigner) -> None:
     client._transport = httpx.ASGITransport(create_app(signer, APP, "header", lambda _group: []))
 
     assert client.get("/servicefabric/token").status_code == 404
+
+
+@pytest.mark.parametrize(("version", "status"), [("2018-02-01", 200), ("2021-02-01", 200), ("2017-12-01", 400), ("latest", 400), ("", 400)])
+def test_the_metadata_service_takes_every_version_since_the_first_that_has_tokens(client: Client, version: str, status: int) -> None:
+    path = "/machine/metadata/identity/oauth2/token"
+
+    assert client.get(path, {"Metadata": "true"}, api_version=version, resource=ARM).status_code == status
+
+
+def test_the_metadata_service_answers_nobody_behind_a_proxy(client: Client) -> None:
+    headers = {"Metadata": "true", "X-Forwarded-For": "10.0.0.1"}
+    answer = client.get("/machine/metadata/identity/oauth2/token", headers, api_version="2018-02-01", resource=ARM)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")

@@ -269,3 +269,9 @@ def test_what_comes_with_every_answer(door: Door) -> None:
 
     assert (headers["cache-control"], headers["x-content-type-options"], headers["expires"]) == ("no-cache", "nosniff", "-1")
     assert {"x-ms-request-id", "x-ms-keyvault-service-version", "strict-transport-security"} <= set(headers)
+
+
+def test_half_a_surrogate_pair_is_refused_before_anything_is_kept(door: Door) -> None:
+    answer = door.send("PUT", "/secrets/half", '{"value": "\\ud83d"}')
+
+    assert (answer.status_code, door.send("GET", "/secrets").json()["value"]) == (400, [])
