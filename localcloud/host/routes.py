@@ -31,9 +31,9 @@ CONSTRAINTS: Mapping[str, Callable[[str, str], bool]] = {
     "length": lambda value, limits: _within(len(value), limits, exact=True),
     "minlength": lambda value, limit: len(value) >= int(limit),
     "maxlength": lambda value, limit: len(value) <= int(limit),
-    "min": lambda value, limit: value.isdigit() and int(value) >= int(limit),
-    "max": lambda value, limit: value.isdigit() and int(value) <= int(limit),
-    "range": lambda value, limits: value.isdigit() and _within(int(value), limits),
+    "min": lambda value, limit: _is_whole(value) and int(value) >= int(limit),
+    "max": lambda value, limit: _is_whole(value) and int(value) <= int(limit),
+    "range": lambda value, limits: _is_whole(value) and _within(int(value), limits),
     "decimal": lambda value, _: re.fullmatch(r"[+-]?[\d,]*\.?\d+", value) is not None,
     "double": lambda value, _: re.fullmatch(FLOAT, value) is not None,
     "float": lambda value, _: re.fullmatch(FLOAT, value) is not None,
@@ -41,6 +41,21 @@ CONSTRAINTS: Mapping[str, Callable[[str, str], bool]] = {
     "required": lambda value, _: bool(value),
     "regex": lambda value, pattern: re.search(pattern, value, re.IGNORECASE) is not None,
 }
+
+
+NUMBER = r"\s*[+-]?[0-9]{1,19}\s*"
+ARGUMENTS: Mapping[str, str] = {
+    **dict.fromkeys(CONSTRAINTS, ""),
+    **dict.fromkeys(("min", "max", "minlength", "maxlength"), NUMBER),
+    "length": f"{NUMBER}(?:,{NUMBER})?",
+    "range": f"{NUMBER},{NUMBER}",
+    "regex": "(?s:.*)",
+}
+"""What stands in the brackets of each."""
+
+
+def _is_whole(text: str) -> bool:
+    return re.fullmatch("[+-]?[0-9]{1,19}", text) is not None
 
 
 def _within(number: int, limits: str, *, exact: bool = False) -> bool:
@@ -71,15 +86,19 @@ def compile_template(route: str) -> Template:
     """The template of a route such as `runs/{run}/steps/{step?}`; raises ValueError for one that makes no sense."""
     constraints: list[tuple[str, str, str]] = []
     defaults: dict[str, str] = {}
+    names: set[str] = set()
     pattern = ""
-    for number, segment in enumerate(SEGMENT.findall(route)):
-        piece, may_be_absent = _segment(segment, constraints, defaults)
+    segments = SEGMENT.findall(route)
+    if "/".join(segments) != route:
+        raise ValueError(f"the route {route} is not understood: it has a brace or a slash too many")
+    for number, segment in enumerate(segments):
+        piece, may_be_absent = _segment(segment, names, constraints, defaults)
         slash = "/" if number else ""
         pattern += f"(?:{slash}{piece})?" if may_be_absent else slash + piece
     return Template(re.compile(pattern, re.IGNORECASE), tuple(constraints), defaults)
 
 
-def _segment(segment: str, constraints: list[tuple[str, str, str]], defaults: dict[str, str]) -> tuple[str, bool]:
+def _segment(segment: str, names: set[str], constraints: list[tuple[str, str, str]], defaults: dict[str, str]) -> tuple[str, bool]:
     pieces = ""
     may_be_absent = False
     for part in PIECE.findall(segment):
@@ -90,6 +109,11 @@ def _segment(segment: str, constraints: list[tuple[str, str, str]], defaults: di
             pieces += re.escape(part)
             continue
         name = found["name"]
+        if not name.isidentifier():
+            raise ValueError(f"route parameter {part} is not understood: its name must be that of a Python variable")
+        if name.lower() in names:
+            raise ValueError(f"route parameter {part} has a name that is there already")
+        names.add(name.lower())
         pieces += f"(?P<{name}>.*)" if found["rest"] else f"(?P<{name}>[^/]+)"
         constraints.extend((name, *constraint) for constraint in _constraints(found["constraints"]))
         if found["default"] is not None:
@@ -102,7 +126,17 @@ def _constraints(text: str) -> Iterable[tuple[str, str]]:
     for kind, argument in re.findall(CONSTRAINT, text):
         if kind.lower() not in CONSTRAINTS:
             raise ValueError(f"route constraint {kind} is not known")
-        yield kind.lower(), argument.replace("{{", "{").replace("}}", "}")
+        yield kind.lower(), _checked(kind.lower(), argument.replace("{{", "{").replace("}}", "}"))
+
+
+def _checked(kind: str, argument: str) -> str:
+    if not re.fullmatch(ARGUMENTS[kind], argument):
+        raise ValueError(f"route constraint {kind} does not take ({argument})")
+    try:
+        re.compile(argument if kind == "regex" else "")
+    except re.error as error:
+        raise ValueError(f"route constraint regex does not take ({argument}): {error}") from None
+    return argument
 
 
 @dataclass(frozen=True)

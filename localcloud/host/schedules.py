@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 UTC_ZONE = ZoneInfo("UTC")
+NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 - in no zone
+"""What comes next where nothing does, as of 31 February. (NCrontab's is the last moment that there is, of which zones know no other.)"""
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 #: name, lowest, highest value, names of the values from the lowest on
@@ -48,7 +50,7 @@ class CronSchedule:
     def is_frequent(self) -> bool:
         """Whether two occurrences are less than a minute apart."""
         first = self._next_local(datetime(2026, 1, 1))  # noqa: DTZ001 - the zone says nothing here
-        return self._next_local(first) - first < timedelta(minutes=1)
+        return first < NEVER and self._next_local(first) - first < timedelta(minutes=1)
 
     @property
     def is_interval(self) -> bool:
@@ -79,7 +81,10 @@ class CronSchedule:
         return (self._next_local(wall) - (change.utcoffset() or timedelta())).replace(tzinfo=UTC).astimezone(self.zone)
 
     def _next_local(self, after: datetime) -> datetime:
-        found: datetime = croniter(self.expression, after, day_or=False, second_at_beginning=True).get_next(datetime)
+        try:
+            found: datetime = croniter(self.expression, after, day_or=False, second_at_beginning=True).get_next(datetime)
+        except CroniterBadDateError:
+            return NEVER
         return found
 
 

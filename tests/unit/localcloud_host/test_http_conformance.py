@@ -60,6 +60,14 @@ class TestRouting:
         assert host.table.broken == {"bad": "The specified route conflicts with one or more built in routes."}
         assert host.get("/api/start").status_code == 200
 
+    @pytest.mark.parametrize("route", ["runs/{1st}", "{a}/{a}", "{id:length(a)}", "{id:min()}", "{id:regex([)}"])
+    def test_a_route_that_makes_no_sense_leaves_out_its_function_alone(self, route: str) -> None:
+        """1.1: that function errors, the others start."""
+        host = FakeHost([*ONE, http_function("bad", route)])
+
+        assert list(host.table.broken) == ["bad"]
+        assert host.get("/api/start").status_code == 200
+
     def test_the_same_route_with_a_common_method_is_refused(self) -> None:
         """1.1: same route + intersecting methods refused."""
         functions = [http_function("a", "x", "GET", "POST"), http_function("b", "/X/", "POST"), http_function("c", "x", "PUT")]

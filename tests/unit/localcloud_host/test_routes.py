@@ -77,6 +77,31 @@ def test_a_method_that_a_route_does_not_take_lets_the_next_one_have_the_request(
     assert find(routes, "DELETE", "/api/runs") is None
 
 
+@pytest.mark.parametrize(
+    ("route", "message"),
+    [
+        ("runs/{1st}", r"route parameter \{1st\} is not understood"),
+        ("{a}/{A}", r"route parameter \{A\} has a name that is there already"),
+        ("{id:length(a)}", r"route constraint length does not take \(a\)"),
+        ("{id:length(1,2,3)}", "route constraint length does not take"),
+        ("{id:min()}", r"route constraint min does not take \(\)"),
+        ("{id:range(1)}", "route constraint range does not take"),
+        ("{id:int(3)}", "route constraint int does not take"),
+        ("{id:regex([)}", r"route constraint regex does not take \(\[\): unterminated character set"),
+        ("runs/{id", r"the route runs/\{id is not understood"),
+        ("runs//x", "the route runs//x is not understood"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_when_it_is_read(route: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compile_template(route)
+
+
+@pytest.mark.parametrize("value", ["²", "9" * 5000])
+def test_what_is_no_number_fits_no_limits(value: str) -> None:
+    assert compile_template("{n:range(1,5)}").match(f"/{value}") is None
+
+
 def test_an_unknown_constraint_is_an_error() -> None:
     with pytest.raises(ValueError, match="constraint word is not known"):
         compile_template("api/{name:word}")

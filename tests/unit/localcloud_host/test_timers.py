@@ -276,6 +276,23 @@ def occurrences(expression: str, start: datetime, count: int) -> list[str]:
     return [moment.astimezone(UTC).strftime("%d %H:%M") for moment in found[1:]]
 
 
+class TestNever:
+    @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin"])
+    @pytest.mark.parametrize("expression", ["0 0 0 31 2 *", "0 0 * 31 2 *"])
+    def test_a_day_that_there_is_not_never_comes(self, expression: str, zone: str) -> None:
+        """3: NCRONTAB. (NCrontab takes such a schedule.)"""
+        schedule = parse_schedule(expression, ZoneInfo(zone))
+
+        assert schedule.next(NOON).year == 9999
+        assert not schedule.is_frequent
+
+    def test_such_a_timer_does_not_fire_and_ends_with_its_host(self) -> None:
+        world = World("0 0 0 31 2 *").live(24 * 100.0)
+
+        assert world.starts == []
+        assert world.store.read("t") == Status(None, datetime(9999, 12, 31, tzinfo=UTC), NOON)
+
+
 class TestZones:
     def test_schedules_are_in_the_zone_of_the_settings(self) -> None:
         """3: local time zone of the process (WEBSITE_TIME_ZONE/TZ on Azure; UTC default)."""
