@@ -18,7 +18,7 @@ from .protocol import Trigger
 from .routes import HttpRoute, find
 from .settings import HostSettings, HttpOptions
 from .table import Table
-from .wire import has_body, raw_path, to_response, to_trigger
+from .wire import has_body, query_values, raw_path, to_response, to_trigger
 
 log = logging.getLogger("host.web")
 
@@ -75,9 +75,9 @@ class Web:
         return to_response(outcome.response)
 
     def _level(self, request: Request, function: str) -> Level:
-        """The header is what counts when it is there, even empty; else `?code=`."""
-        key = request.headers.get("x-functions-key", request.query_params.get("code", ""))
-        return self.keys.level(key, function)
+        """The header is what counts when it is there, even empty; else the first `?code=`, whatever its case."""
+        query = next((values[0] for name, values in query_values(request).items() if name.lower() == "code"), "")
+        return self.keys.level(request.headers.get("x-functions-key", query), function)
 
 
 def with_cors(web: Web) -> ASGIApp:

@@ -14,13 +14,12 @@ from .protocol import HttpTrigger
 
 def to_trigger(request: Request, route: dict[str, str], body: bytes) -> HttpTrigger:
     """The request as the real host hands it over: header names in lower case, repeats joined, empty query values gone."""
-    query = parse_qsl(request.url.query, keep_blank_values=True)
     headers = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.headers.raw)
     return HttpTrigger(
         method=request.method,
         url=_full_url(request),
-        query=_joined((name, value) for name, value in query if value),
-        headers=_joined(headers),
+        query={name: joined for name, values in query_values(request).items() if (joined := ",".join(filter(None, values)))},
+        headers={name: ",".join(values) for name, values in _gathered(headers).items()},
         route=route,
         body=body,
     )
@@ -40,6 +39,11 @@ def raw_path(request: Request) -> str:
     return str(request.scope["raw_path"].decode("latin-1"))
 
 
+def query_values(request: Request) -> dict[str, list[str]]:
+    """Each name of the query, written as it is the first time, with the values that it has in whatever case."""
+    return _gathered(parse_qsl(request.url.query, keep_blank_values=True))
+
+
 def has_body(request: Request) -> bool:
     """Whether a function gets the body: only one with a Content-Length; a chunked one arrives empty, as on Azure."""
     return int(request.headers.get("content-length") or 0) > 0
@@ -50,8 +54,9 @@ def _full_url(request: Request) -> str:
     return f"{request.url.scheme}://{request.headers.get('host', '')}{raw_path(request)}{query}"
 
 
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    joined: dict[str, str] = {}
+def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    first: dict[str, str] = {}
+    gathered: dict[str, list[str]] = {}
     for name, value in pairs:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
+        gathered.setdefault(first.setdefault(name.lower(), name), []).append(value)
+    return gathered

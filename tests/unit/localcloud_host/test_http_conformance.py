@@ -132,6 +132,11 @@ class TestKeys:
 
         assert host.get("/api/start?code=the-function").status_code == 200
 
+    @pytest.mark.parametrize(("query", "status"), [("Code=the-host", 200), ("CODE=the-host&code=x", 200), ("code=x&Code=the-host", 401)])
+    def test_the_first_key_of_the_query_counts_whatever_the_case_of_its_name(self, query: str, status: int) -> None:
+        """1.2: else query `code`. (ASP.NET's query collection ignores case.)"""
+        assert FakeHost([http_function("start", level="FUNCTION")]).get(f"/api/start?{query}").status_code == status
+
     @pytest.mark.parametrize(("header", "status"), [("", 401), ("wrong", 401), ("the-function", 200)])
     def test_a_header_that_is_there_counts_even_when_it_is_empty(self, header: str, status: int) -> None:
         """1.2: first value of header x-functions-key if that header is present (even empty)."""
@@ -183,6 +188,15 @@ class TestRequests:
         host.get("/api/start?a=1&b=2&a=3")
 
         assert host.seen.query == {"a": "1,3", "b": "2"}
+
+    @pytest.mark.parametrize(("query", "seen"), [("A=1&a=2&B=3", {"A": "1,2", "B": "3"}), ("a=&A=1&a=2", {"a": "1,2"}), ("x=&X=", {})])
+    def test_names_that_differ_by_case_alone_are_one(self, query: str, seen: dict[str, str]) -> None:
+        """1.3: same-name values comma-joined. (ASP.NET's query collection ignores case, and keeps the name that came first.)"""
+        host = FakeHost(ONE)
+
+        host.get(f"/api/start?{query}")
+
+        assert host.seen.query == seen
 
     def test_empty_query_values_are_dropped(self) -> None:
         """1.3: empty values dropped."""
