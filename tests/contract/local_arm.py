@@ -166,7 +166,7 @@ def running_arm(folder: Path, settings: ArmSettings, scale: float = 0.01, env: M
         runtime.close()
 
 
-def wait_for(look: Callable[[], Any], what: str, timeout: float = 15.0) -> Any:
+def wait_for(look: Callable[[], Any], what: str, timeout: float = 60.0) -> Any:
     """Poll until `look` gives something true; that is returned."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:

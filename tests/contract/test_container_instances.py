@@ -46,7 +46,7 @@ def body(script: str, **properties: Any) -> ContainerGroup:
 def run(client: ContainerInstanceManagementClient, script: str = FOREVER, **properties: Any) -> str:
     """A new group, which runs."""
     name = f"g-{next(NUMBERS)}"
-    made = client.container_groups.begin_create_or_update(GROUP, name, body(script, **properties)).result(timeout=15)
+    made = client.container_groups.begin_create_or_update(GROUP, name, body(script, **properties)).result(timeout=60)
     assert made.provisioning_state == "Succeeded"
     return name
 
@@ -70,10 +70,10 @@ def test_a_group_is_stopped_started_and_restarted(client: ContainerInstanceManag
     assert caught.value.error is not None
     assert caught.value.error.code == "ContainerGroupStopped"
 
-    client.container_groups.begin_start(GROUP, name).result(timeout=15)
+    client.container_groups.begin_start(GROUP, name).result(timeout=60)
     assert state(client, name) == "Running"
-    client.container_groups.begin_start(GROUP, name).result(timeout=15)
-    client.container_groups.begin_restart(GROUP, name).result(timeout=15)
+    client.container_groups.begin_start(GROUP, name).result(timeout=60)
+    client.container_groups.begin_restart(GROUP, name).result(timeout=60)
     wait_for(lambda: client.container_groups.get(GROUP, name).provisioning_state == "Succeeded", "the group to be restarted")
     wait_for(lambda: log(client, name) == "up\n", "the container to be up again")
     assert [event.count for event in client.container_groups.get(GROUP, name).containers[0].instance_view.events] == [1, 1, 2, 1]
@@ -123,7 +123,7 @@ def probed(client: ContainerInstanceManagementClient, script: str, probe: dict[s
     made = body(script, restartPolicy="Always").serialize(keep_readonly=True)
     made["properties"]["containers"][0]["properties"]["livenessProbe"] = probe
     name = f"g-{next(NUMBERS)}"
-    client.container_groups.begin_create_or_update(GROUP, name, made).result(timeout=15)
+    client.container_groups.begin_create_or_update(GROUP, name, made).result(timeout=60)
     return name
 
 
@@ -137,7 +137,7 @@ def unhealthy(client: ContainerInstanceManagementClient, name: str) -> str:
 
 
 def test_a_container_whose_command_probe_fails_is_started_again(client: ContainerInstanceManagementClient) -> None:
-    probe = {"exec": {"command": ["cat", "healthy"]}, "periodSeconds": 20, "timeoutSeconds": 10}
+    probe = {"exec": {"command": ["cat", "healthy"]}, "periodSeconds": 20, "timeoutSeconds": 60}
     name = probed(client, "touch healthy; sleep 0.5; rm healthy; sleep 600", probe)
     wait_for(lambda: restarts(client, name) == 1, "the container to be started again")
     assert "Liveness probe failed: cat: healthy: No such file or directory" in unhealthy(client, name)
@@ -154,7 +154,7 @@ def test_a_command_probe_has_its_time(client: ContainerInstanceManagementClient)
 def test_a_container_is_asked_over_http(client: ContainerInstanceManagementClient, path: str, words: str) -> None:
     with listen() as free:
         port = number(free)
-    probe = {"httpGet": {"port": port, "path": path}, "initialDelaySeconds": 100, "periodSeconds": 50, "timeoutSeconds": 10}
+    probe = {"httpGet": {"port": port, "path": path}, "initialDelaySeconds": 100, "periodSeconds": 50, "timeoutSeconds": 60}
     name = probed(client, f"exec python3 -m http.server {port} --bind 127.0.0.1", probe)
     if words:
         wait_for(lambda: words in unhealthy(client, name), "the probe to fail")
@@ -235,7 +235,7 @@ def test_a_session_needs_its_password_and_is_good_once(arm: LocalArm, client: Co
     with opened(arm, session.web_socket_uri) as socket:
         socket.send("guessed")
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(timeout=10)
+            socket.recv(timeout=60)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
     with pytest.raises(InvalidStatus), opened(arm, session.web_socket_uri):
@@ -262,9 +262,9 @@ def test_who_looks_into_a_container_that_has_ended_is_told(arm: LocalArm, client
     session = execute(client, name, "ls") if action == "exec" else client.containers.attach(GROUP, name, "main")
     with opened(arm, session.web_socket_uri) as socket:
         socket.send(session.password)
-        assert socket.recv(timeout=10) == "The container 'main' is not running.\r\n"
+        assert socket.recv(timeout=60) == "The container 'main' is not running.\r\n"
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=10)
+            socket.recv(timeout=60)
 
 
 @pytest.mark.parametrize("action", ["exec", "attach"])
@@ -284,7 +284,7 @@ def test_a_cloud_that_is_stopped_ends_the_sessions_that_are_open(tmp_path: Path)
             session = execute(client, name, "/bin/sh")
             socket = clients.enter_context(opened(arm, session.web_socket_uri))
             socket.send(session.password)
-            assert socket.recv(timeout=10)
+            assert socket.recv(timeout=60)
             process = arm.state.containers.groups.by_id[client.container_groups.get(GROUP, name).id.lower()].containers[0].process
             assert process is not None
             (terminal,) = process._terminals
@@ -292,4 +292,4 @@ def test_a_cloud_that_is_stopped_ends_the_sessions_that_are_open(tmp_path: Path)
         assert time.monotonic() - began < 8
         assert not terminal.runs
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=10)
+            socket.recv(timeout=60)

@@ -116,7 +116,7 @@ def test_the_sdk_s_own_poller_ends_when_the_deployment_does(arm: LocalArm) -> No
     name = fresh_name()
     with arm.deployments() as client:
         poller = client.deployments.begin_create_or_update(GROUP, name, deployment_of(arm, name, "true"))
-        assert poller.result(timeout=15).properties.provisioning_state == "Succeeded"
+        assert poller.result(timeout=60).properties.provisioning_state == "Succeeded"
 
 
 def test_an_image_that_cannot_be_pulled_fails_the_deployment_late_with_aci_s_words(arm: LocalArm) -> None:
@@ -196,10 +196,10 @@ def test_a_deployment_s_record_is_deleted_a_moment_later(arm: LocalArm) -> None:
     deploy(arm, name, "true")
     finished_deployment(arm, name)
     with arm.deployments() as client:
-        client.deployments.begin_delete(GROUP, name).result(timeout=15)
+        client.deployments.begin_delete(GROUP, name).result(timeout=60)
         with pytest.raises(ResourceNotFoundError):
             client.deployments.get(GROUP, name)
-        client.deployments.begin_delete(GROUP, name).result(timeout=15)
+        client.deployments.begin_delete(GROUP, name).result(timeout=60)
 
 
 def test_deleting_a_running_group_ends_its_processes(arm: LocalArm) -> None:

@@ -53,7 +53,7 @@ def test_a_deployment_with_loops_references_and_nested_ones_gives_its_outputs(ar
         },
     )
     with arm.deployments() as client:
-        done = client.deployments.begin_create_or_update(GROUP, "loops", body(source, name="i")).result(timeout=15)
+        done = client.deployments.begin_create_or_update(GROUP, "loops", body(source, name="i")).result(timeout=60)
         operations = list(client.deployment_operations.list(GROUP, "loops"))
         one = client.deployment_operations.get(GROUP, "loops", operations[0].operation_id)
     assert done.properties.outputs.keys() == {"first", "deep"}
@@ -65,7 +65,7 @@ def test_a_deployment_with_loops_references_and_nested_ones_gives_its_outputs(ar
 
 def test_validation_gives_resources_or_the_error(arm: LocalArm) -> None:
     with arm.deployments() as client:
-        good = client.deployments.begin_validate(GROUP, "checked", body(template(identity("a")))).result(timeout=15)
+        good = client.deployments.begin_validate(GROUP, "checked", body(template(identity("a")))).result(timeout=60)
         with pytest.raises(HttpResponseError) as caught:
             client.deployments.begin_validate(GROUP, "checked", body(template(identity("a", dependsOn=["b"]))))
         assert not client.deployments.check_existence(GROUP, "checked")
@@ -75,12 +75,12 @@ def test_validation_gives_resources_or_the_error(arm: LocalArm) -> None:
 
 def test_what_if_is_polled_to_its_end(arm: LocalArm) -> None:
     with arm.deployments() as client:
-        client.deployments.begin_create_or_update(GROUP, "before", body(template(identity("known", tags={"a": "1"})))).result(timeout=15)
+        client.deployments.begin_create_or_update(GROUP, "before", body(template(identity("known", tags={"a": "1"})))).result(timeout=60)
         asked = body(template(identity("known", tags={"a": "2"}), identity("unknown")))
-        found = client.deployments.begin_what_if(GROUP, "tried", asked).result(timeout=15)
+        found = client.deployments.begin_what_if(GROUP, "tried", asked).result(timeout=60)
         asked["properties"]["whatIfSettings"] = {"resultFormat": "ResourceIdOnly"}
-        short = client.deployments.begin_what_if(GROUP, "tried", asked).result(timeout=15)
-        wrong = client.deployments.begin_what_if(GROUP, "tried", body(template(identity("a", dependsOn=["b"])))).result(timeout=15)
+        short = client.deployments.begin_what_if(GROUP, "tried", asked).result(timeout=60)
+        wrong = client.deployments.begin_what_if(GROUP, "tried", body(template(identity("a", dependsOn=["b"])))).result(timeout=60)
     assert found.status == "Succeeded"
     by_name = {change.resource_id.rpartition("/")[2]: change for change in found.properties.changes}
     assert (by_name["known"].change_type, by_name["unknown"].change_type) == ("Modify", "Create")
@@ -118,7 +118,7 @@ def test_a_deployment_is_cancelled_exported_and_deleted(arm: LocalArm) -> None:
         with pytest.raises(ResourceExistsError) as caught:
             client.deployments.cancel(GROUP, "cancelled")
         assert client.deployments.export_template(GROUP, "cancelled").template["resources"][0]["name"] == "slow"
-        client.deployments.begin_delete(GROUP, "cancelled").result(timeout=15)
+        client.deployments.begin_delete(GROUP, "cancelled").result(timeout=60)
         assert not client.deployments.check_existence(GROUP, "cancelled")
         assert client.deployments.calculate_template_hash(template()).template_hash.isdecimal()
     assert caught.value.error.code == "DeploymentCannotBeCancelled"
@@ -130,9 +130,9 @@ def test_the_subscription_has_deployments_of_its_own(arm: LocalArm) -> None:
     asked = body(template(group, inner), location="westeurope")
     with arm.deployments() as client:
         here = client.deployments
-        changes = here.begin_what_if_at_subscription_scope("all", asked).result(timeout=15).properties.changes
-        checked = here.begin_validate_at_subscription_scope("all", asked).result(timeout=15)
-        done = here.begin_create_or_update_at_subscription_scope("all", asked).result(timeout=15)
+        changes = here.begin_what_if_at_subscription_scope("all", asked).result(timeout=60).properties.changes
+        checked = here.begin_validate_at_subscription_scope("all", asked).result(timeout=60)
+        done = here.begin_create_or_update_at_subscription_scope("all", asked).result(timeout=60)
         assert here.get("made", "within").properties.provisioning_state == "Succeeded"
         assert [one.name for one in here.list_at_subscription_scope()] == ["all"]
         assert here.check_existence_at_subscription_scope("all")
@@ -140,7 +140,7 @@ def test_the_subscription_has_deployments_of_its_own(arm: LocalArm) -> None:
         assert here.export_template_at_subscription_scope("all").template["resources"][0]["name"] == "made"
         with pytest.raises(ResourceExistsError):
             here.cancel_at_subscription_scope("all")
-        here.begin_delete_at_subscription_scope("all").result(timeout=15)
+        here.begin_delete_at_subscription_scope("all").result(timeout=60)
         with pytest.raises(ResourceNotFoundError):
             here.get_at_subscription_scope("all")
     assert {change.change_type for change in changes} == {"Create"}
@@ -152,7 +152,7 @@ def test_the_subscription_has_deployments_of_its_own(arm: LocalArm) -> None:
 def test_a_failed_deployment_is_raised_by_the_poller_with_all_its_details(arm: LocalArm) -> None:
     wrong = nested("wrong", template(identity("x", tags={"a": "[reference('y').absent]"}), identity("y")))
     with arm.deployments() as client, pytest.raises(HttpResponseError) as caught:
-        client.deployments.begin_create_or_update(GROUP, "fails", body(template(wrong))).result(timeout=15)
+        client.deployments.begin_create_or_update(GROUP, "fails", body(template(wrong))).result(timeout=60)
     assert (caught.value.status_code, caught.value.error.code) == (200, "DeploymentFailed")
     (detail,) = caught.value.error.details
     assert (detail.code, detail.details[0].code) == ("DeploymentFailed", "InvalidTemplate")
@@ -182,7 +182,7 @@ def test_a_template_spec_with_linked_templates_is_published_listed_tagged_and_de
         assert "linked" in [one.name for one in specs.template_specs.list_by_subscription()]
         assert [one.name for one in specs.template_spec_versions.list(MANAGEMENT, "linked")] == ["1.0"]
         asked = {"properties": {"mode": "Incremental", "templateLink": {"id": version.id}}}
-        done = client.deployments.begin_create_or_update(GROUP, "of-a-spec", asked).result(timeout=15)
+        done = client.deployments.begin_create_or_update(GROUP, "of-a-spec", asked).result(timeout=60)
         inner = client.deployments.get(GROUP, "linked")
         specs.template_specs.delete(MANAGEMENT, "linked")
         with pytest.raises(ResourceNotFoundError):
@@ -197,6 +197,6 @@ def test_the_oldest_records_give_way_unseen(tmp_path: Any) -> None:
     settings = ArmSettings(limits=Limits(deployment_clean_up=(6, 3)))
     with running_arm(tmp_path, settings) as running, running.deployments() as client:
         for number in range(7):
-            client.deployments.begin_create_or_update(GROUP, f"d-{number}", body(template())).result(timeout=15)
+            client.deployments.begin_create_or_update(GROUP, f"d-{number}", body(template())).result(timeout=60)
         wait_for(lambda: len(list(client.deployments.list_by_resource_group(GROUP))) == 3, "the clean-up")
         assert [one.name for one in client.deployments.list_by_resource_group(GROUP)] == ["d-6", "d-5", "d-4"]
