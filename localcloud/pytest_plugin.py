@@ -34,6 +34,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(f"localcloud_{name}", text, default="")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What makes no sense is said before anything is started."""
+    scale = _option(config, "scale")
+    try:
+        fits = not scale or 0 < float(scale) <= 1000
+    except ValueError:
+        fits = False
+    if not fits:
+        raise pytest.UsageError(f"localcloud_scale: {scale} is not a scale: give a number above 0, such as 0.001")
+
+
 @pytest.fixture(scope="session")
 def localcloud_settings(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> CloudSettings:
     """How the session's cloud is started. Override it, and change what it gives with `dataclasses.replace`, for what no option says."""
@@ -112,7 +123,7 @@ def _option(config: pytest.Config, name: str) -> str:
 
 def _runs(found: Any) -> str:
     try:
-        return "\n".join(run.refresh().explain() for run in getattr(found, "runs", ()))
+        return str(found.told()) if hasattr(found, "told") else ""
     except Exception as error:  # a report that fails would hide what it is about
         return f"they cannot be shown: {error}"
 

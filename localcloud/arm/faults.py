@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from localcloud.arm import given, matching
+from localcloud.arm.bygone import Bygone
 from localcloud.arm.calls import Call
 from localcloud.arm.coincidences import Coincidences
 from localcloud.arm.errors import ArmError, gateway_timeout
@@ -164,7 +165,10 @@ class _Scripted:
 class Faults:
     """Those still to come, for calls on any thread. `later(seconds, call)` is the clock's, for faults that end by themselves."""
 
-    def __init__(self, seed: int = 0, later: Callable[[float, Callable[[], None]], object] | None = None) -> None:
+    def __init__(
+        self, seed: int = 0, later: Callable[[float, Callable[[], None]], object] | None = None, bygone: Bygone | None = None
+    ) -> None:
+        self._bygone = bygone or Bygone()
         self._seed = seed
         self._later = later
         self._faults: list[_Scripted] = []
@@ -206,7 +210,7 @@ class Faults:
 
     def pick(self, call: Call) -> Fault:
         """The fault for this call: one without effect when none was asked for."""
-        if not self._faults:
+        if not self._faults or self._bygone.has(call):
             return Fault()
         with self._lock:
             hit = next((one for one in self._faults if one.hit(call)), None)

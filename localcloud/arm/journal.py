@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from localcloud.arm import matching
+from localcloud.arm.bygone import Bygone
 from localcloud.arm.calls import Call
 from localcloud.arm.shapes import shape
 
@@ -62,7 +63,8 @@ class Asked:
 class Journal:
     """For calls on any thread. `names` has the names of those who make them, by their object ids."""
 
-    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+    def __init__(self, names: Mapping[str, str] | None = None, bygone: Bygone | None = None) -> None:
+        self._bygone = bygone or Bygone()
         self.names: Mapping[str, str] = names if names is not None else {}
         self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._numbers = itertools.count(1)
@@ -70,6 +72,8 @@ class Journal:
 
     def write(self, call: Call, status: int, now: datetime, fault: str = "") -> None:
         """No values of bodies and no headers: they hold secrets."""
+        if self._bygone.has(call):
+            return
         query = {name: "(hidden)" if name.lower() in SECRETS else value for name, value in call.query.items()}
         entry = {
             "service": call.service,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from localcloud.arm.authorization import Authorization
+from localcloud.arm.bygone import Bygone
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.coincidences import Coincidences
 from localcloud.arm.containerinstance import ContainerInstance
@@ -54,8 +55,9 @@ class ArmState:
         self.coincidences = Coincidences(settings.seed)
         self.ids = random.Random(settings.seed)  # noqa: S311 - of operations and the like, no secrets
         self.lock = threading.RLock()
-        self.journal = Journal()
-        self.faults = Faults(settings.seed, clock.call_later)
+        self.bygone = Bygone()
+        self.journal = Journal(bygone=self.bygone)
+        self.faults = Faults(settings.seed, clock.call_later, self.bygone)
         self.noted: Callable[[Call, Reply], None] = _ignored
         self.start_over: Callable[[], dict[str, Any]] = _cannot
         self.begin()

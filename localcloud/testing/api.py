@@ -9,6 +9,7 @@ import httpx
 
 Json = dict[str, Any]
 TIMEOUT = 60.0  # seconds
+HURRIED = 5.0
 
 
 class Refused(AssertionError):
@@ -21,6 +22,12 @@ class Api:
     def __init__(self, url: str, key: str) -> None:
         headers = {"x-functions-key": key}
         self._client = httpx.Client(base_url=f"{url}/api/", headers=headers, timeout=TIMEOUT, trust_env=False)
+        self._hurries = self._is_silent = False
+
+    def hurry(self) -> None:
+        """From now on nobody waits for long: an app that does not answer once is asked no more."""
+        self._hurries = True
+        self._client.timeout = httpx.Timeout(HURRIED)
 
     def start(self, workflow: str, variables: Json) -> Json:
         """Start a run and answer it."""
@@ -37,8 +44,8 @@ class Api:
 
     def log(self, run: str, step: str, **asked: Any) -> str:
         """A step's log; nothing when there is none."""
-        response = self._client.get(
-            f"runs/{run}/steps/{step}/logs", params={name: value for name, value in asked.items() if value is not None}
+        response = self._request(
+            "GET", f"runs/{run}/steps/{step}/logs", params={name: value for name, value in asked.items() if value is not None}
         )
         return response.content.decode(errors="replace") if response.is_success else ""
 
@@ -57,10 +64,19 @@ class Api:
         return found
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        response = self._client.request(method, path, **request)
+        response = self._request(method, path, **request)
         if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
             return response
         raise Refused(f"{method} /api/{path} answered {response.status_code}: {_words(response)}")
+
+    def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
+        if self._is_silent:
+            raise httpx.ConnectError("the function app did not answer before")
+        try:
+            return self._client.request(method, path, **request)
+        except httpx.TransportError:
+            self._is_silent = self._hurries
+            raise
 
 
 def _words(response: httpx.Response) -> str:

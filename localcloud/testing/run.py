@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import httpx
+
 from localcloud.testing.api import Api, Json
 
 OVER = ("succeeded", "failed", "cancelled")
@@ -134,15 +136,24 @@ class Run:
         return self._api.log(self.id, step, item=item, attempt=attempt, tail=tail)
 
     def explain(self) -> str:
-        """What has become of it, in lines: its error, its steps, and the last lines of the logs of those that failed."""
+        """What has become of it, in lines: its error, its steps, and the last lines of the logs of those that failed.
+
+        It raises nothing: what cannot be read is said so.
+        """
         lines = [f"run {self.id} of {self.workflow}: {self._body['status']}", *_error_lines(self.error)]
         for step in self.steps.values():
             lines.append(f"  {step.name}: {step.status}" + (f", {step.attempts} attempts" if step.attempts > 1 else ""))
             if step.error and step.error != self.error:
                 lines += [f"  {line}" for line in _error_lines(step.error)]
             if step.status in ("failed", "timed_out"):
-                lines += [f"    | {line}" for line in self.logs(step.name, tail=TAIL).splitlines()]
+                lines += [f"    | {line}" for line in self._last_lines(step.name)]
         return "\n".join(lines)
+
+    def _last_lines(self, step: str) -> list[str]:
+        try:
+            return self.logs(step, tail=TAIL).splitlines()
+        except httpx.HTTPError as error:
+            return [f"(the log cannot be read: {error})"]
 
     def _has_become(self, status: str | None) -> bool:
         return self.is_over if status is None else self.status == status

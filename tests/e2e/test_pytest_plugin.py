@@ -33,6 +33,14 @@ def test_a_run_that_is_left_behind(cloud):
 def test_the_next_one_finds_a_clean_cloud(cloud):
     assert cloud.faults() == []
     assert not cloud.clock.state["paused"]
+
+def test_one_that_moves_the_clock_by_more_than_a_token_lives(cloud):
+    cloud.clock.advance(90000)
+
+def test_the_next_one_is_at_the_real_time_with_an_app_that_has_good_tokens(cloud):
+    cloud.image("example.azurecr.io/words/split:1", steps.broken)
+    assert cloud.clock.state["ahead"] < 5
+    assert cloud.start("count-words", text="a").wait("failed").error["kind"] == "exit_code"
 """
 
 
@@ -61,7 +69,7 @@ def test_what_goes_wrong_is_explained_and_what_a_test_leaves_is_taken_away(tmp_p
     done = suite(tmp_path / "suite", "--localcloud-scale=0.002")
 
     assert done.returncode == 1
-    assert "2 failed, 2 passed" in done.stdout
+    assert "2 failed, 4 passed" in done.stdout
     assert "exit_code: ValueError: no words in a" in done.stdout
     assert "| ValueError: no words in a" in done.stdout
     assert "answered 400: " in done.stdout

@@ -12,14 +12,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from localcloud import pytest_plugin
 from localcloud.errors import CloudError
 from localcloud.testing import CloudUnderTest, Run, RunFailed, call
+from localcloud.testing.api import HURRIED, Api
 from localcloud.testing.images import Images
 from localcloud.testing.settings import quick_settings
+from tests.unit.localcloud.worlds import GROUPS, World, make_world
 
 ROOT = Path(__file__).resolve().parents[3]
 STARTED = {"id": "r1", "workflow": "nightly", "status": "queued", "steps": [], "error": None}
@@ -204,3 +207,86 @@ def test_no_image_is_made_up_for_real_containers(tmp_path: Path) -> None:
 
     with pytest.raises(CloudError, match="push a:1 to a registry"):
         cloud.image("a:1", ["true"])
+
+
+class SilentApi(Api):
+    """Of an app that hangs: each call that is really made is counted, and takes as long as it may."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1", "key")
+        self.close()
+        self.waited: list[float | None] = []
+        self._client = httpx.Client(base_url="http://127.0.0.1:1/api/", transport=httpx.MockTransport(self._hang), timeout=60.0)
+
+    def _hang(self, request: httpx.Request) -> httpx.Response:
+        self.waited.append(request.extensions["timeout"]["read"])
+        raise httpx.ReadTimeout("it hangs", request=request)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._client.is_closed
+
+
+def under_test(tmp_path: Path, world: World, api: Api, *runs: dict[str, Any], ahead: float = 0.0) -> tuple[CloudUnderTest, list[str]]:
+    cloud, resets = CloudUnderTest.__new__(CloudUnderTest), list[str]()
+    clock = SimpleNamespace(resume=lambda: None, set_scale=lambda _scale: None, state={"ahead": ahead})
+    azure = SimpleNamespace(state=world.state, clock=clock, groups=world.state.containers.summary)
+    cloud.local = SimpleNamespace(settings=quick_settings(tmp_path), azure=azure, reset=lambda: resets.append("reset"))  # type: ignore[assignment]
+    cloud._images, cloud._api = Images(tmp_path / "images.yaml"), api
+    cloud._before = frozenset()
+    cloud.runs = [Run(api, run) for run in runs]
+    return cloud, resets
+
+
+def test_an_app_that_hangs_costs_a_moment_and_no_error_when_a_test_is_over(tmp_path: Path) -> None:
+    api, world = SilentApi(), make_world()
+    cloud, _ = under_test(tmp_path, world, api, STARTED, {**STARTED, "id": "r2"})
+    cloud.add_fault("throttled")
+
+    told = cloud.told()
+    cloud.end()
+
+    assert "run r1 of nightly: queued" in told
+    assert api.waited == [HURRIED]
+    assert api.is_closed
+    assert cloud.faults() == []
+
+
+def test_an_explanation_says_which_log_cannot_be_read() -> None:
+    run = Run(SilentApi(), FAILED)
+
+    assert "    | (the log cannot be read: it hangs)" in run.explain().splitlines()
+
+
+@pytest.mark.parametrize(("ahead", "reset"), [(90_000.0, ["reset"]), (5.0, [])])
+def test_a_clock_that_a_test_has_moved_is_put_back(ahead: float, reset: list[str], tmp_path: Path) -> None:
+    cloud, resets = under_test(tmp_path, make_world(), SilentApi(), ahead=ahead)
+
+    cloud.end()
+
+    assert resets == reset
+
+
+def test_what_is_called_to_clean_up_after_a_test_is_none_of_the_next_one_s(tmp_path: Path) -> None:
+    world, run, child, next_one = make_world(), "0123456789abcdefghjk", "1123456789abcdefghjk", "2123456789abcdefghjk"
+    cloud, _ = under_test(tmp_path, world, SilentApi(), {**FAILED, "id": run})
+    world.put_group("mine")
+    cloud.begin()
+    world.put_group(f"lm-{child}-work-0-1")
+    cloud.end()
+
+    cloud.begin()
+    cloud.add_fault("throttled", count=3)
+    late = [world.call("GET", f"{GROUPS}/lm-{one}-work-0-1").status for one in (run, child)]
+    own = [world.call("GET", f"{GROUPS}/{name}").status for name in (f"lm-{next_one}-work-0-1", "mine")]
+
+    assert (late, own) == ([404, 200], [429, 429])
+    assert [call["status"] for call in cloud.calls()] == own
+
+
+@pytest.mark.parametrize("scale", ["abc", "0", "nan", "-1", "inf"])
+def test_a_scale_that_is_none_is_said_before_anything_starts(scale: str) -> None:
+    config: Any = SimpleNamespace(getoption=lambda _name: scale, getini=lambda _name: "")
+
+    with pytest.raises(pytest.UsageError, match=f"{scale} is not a scale"):
+        pytest_plugin.pytest_configure(config)
