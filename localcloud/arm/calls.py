@@ -6,8 +6,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from localcloud.arm.errors import invalid_content
+
+_IN_PATHS = "/-._~!$&'()*+,;=:@"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,10 @@ class Call:
     @property
     def version(self) -> str:
         return self.query.get("api-version", "")
+
+    def address(self, path: str, version: str = "") -> str:
+        """The URL of a path, as a header can carry it, with the call's own api-version or another one."""
+        return f"{self.base}{quote(path, safe=_IN_PATHS)}?api-version={version or self.version}"
 
     def object(self) -> dict[str, Any]:
         """The body, which must be a JSON object; nothing at all counts as an empty one."""

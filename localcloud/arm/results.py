@@ -46,4 +46,4 @@ class OperationResults:
         return look() or self._pending(call, call.path)
 
     def _pending(self, call: Call, path: str) -> Reply:
-        return Reply(status=202, headers={"Location": f"{call.base}{path}?api-version={call.version}", "Retry-After": "1"})
+        return Reply(status=202, headers={"Location": call.address(path), "Retry-After": "1"})

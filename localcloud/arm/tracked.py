@@ -99,6 +99,8 @@ class Draft:
 
 
 Fill = Callable[[Draft], Mapping[str, Any]]
+"""Pure: what-if asks for it too. What has to be done beside is the business of `Done`, when the resource is in its place."""
+Done = Callable[[Draft], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +124,7 @@ class Tracked:
     kind: str
     fill: Fill
     rules: Rules = field(default_factory=Rules)
+    done: Done | None = None
 
     def routes(self) -> list[Route]:
         namespace, *types = self.kind.split("/")
@@ -155,8 +158,12 @@ class Tracked:
         """Put it in its place, without the checks of a request."""
         key, name = (known["id"], known["name"]) if known else (key, key.rpartition("/")[2])
         place = {"location": region(body.get("location") or ""), "tags": read_tags(body.get("tags"))} if self.rules.located else {}
-        own = self.fill(Draft(self.state, call, key, name, body, known))
-        return self.state.shelf.put({"id": key, "name": name, "type": self.kind, **place, **own})
+        draft = Draft(self.state, call, key, name, body, known)
+        resource = {"id": key, "name": name, "type": self.kind, **place, **self.fill(draft)}
+        self.state.shelf.put(resource)
+        if self.done is not None:
+            self.done(draft)
+        return resource
 
     def get(self, _call: Call, group: str, **names: str) -> Reply:
         return Reply(body=self.need(group, names))

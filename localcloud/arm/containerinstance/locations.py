@@ -57,8 +57,7 @@ class Locations:
         if group is None:
             raise _unknown(operation, location)
         if group.moving:
-            url = f"{call.base}{call.path}?api-version={call.version}"
-            return Reply(status=202, headers={"Location": url, "Retry-After": "10"})
+            return Reply(status=202, headers={"Location": call.address(call.path), "Retry-After": "10"})
         return Reply(body=show(group, show_identity(self._state, group.identity, group.id), call.version))
 
     def usages(self, _call: Call, location: str) -> Reply:

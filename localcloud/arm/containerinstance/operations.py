@@ -34,9 +34,8 @@ class Operations:
         self._operations[key] = _Operation(group, self._state.clock.now())
         if len(self._operations) > KEPT:
             del self._operations[next(iter(self._operations))]
-        subscription = f"{call.base}/subscriptions/{self._state.settings.subscription}"
-        url = f"{subscription}/providers/Microsoft.ContainerInstance/locations/{group.location}/operations/{key}?api-version={VERSION}"
-        return {"Azure-AsyncOperation": url}
+        path = f"/subscriptions/{self._state.settings.subscription}/providers/Microsoft.ContainerInstance/locations/{group.location}"
+        return {"Azure-AsyncOperation": call.address(f"{path}/operations/{key}", VERSION)}
 
     def group(self, key: str) -> ContainerGroup | None:
         """The group that an operation is about."""

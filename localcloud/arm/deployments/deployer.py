@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.errors import ArmError
@@ -35,7 +35,17 @@ class Deployer:
 
     def poll(self, url: str) -> Reply:
         parts = urlsplit(url)
-        return self.call("GET", parts.path, parse_qs(parts.query).get("api-version", [""])[-1])
+        return self.call("GET", unquote(parts.path), parse_qs(parts.query).get("api-version", [""])[-1])
+
+    def look(self, key: str, version: str) -> Reply:
+        """A resource as it is. Nobody has asked for it: no right is needed, no fault meets it, and the journal does not know."""
+        call = Call(method="GET", path=key, query={"api-version": version}, by="deployment", correlation=self._correlation)
+        try:
+            route, parameters = self._state.router.find(call)
+            parameters.pop("subscription", None)
+            return route.handler(call, **parameters)
+        except ArmError as error:
+            return Reply(status=error.status, body=error.body())
 
     def read(self, key: str, version: str) -> Mapping[str, Any]:
         return dict(self._good("GET", key, version).body or {})

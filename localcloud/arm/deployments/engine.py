@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _READY = ("Succeeded", None)  # resources without a provisioning state are ready when they are there
 _OVER = ("Failed", "Canceled")
+_BUSY = (408, 429)  # with any 5xx: statuses that say nothing about what was asked for
 
 
 class Engine:
@@ -60,7 +62,7 @@ class Engine:
         """What was held goes on, and is not held again."""
         held, deployment.hold, deployment.held = deployment.held, "", False
         if held and deployment.active:
-            self._advance(deployment)
+            self._try(deployment)
 
     def _try(self, deployment: Deployment) -> None:
         """No deployment stays active for ever, even if there is a bug."""
@@ -73,6 +75,9 @@ class Engine:
 
     def _deployer(self, deployment: Deployment) -> Deployer:
         return Deployer(self._state, deployment.actor, deployment.correlation)
+
+    def _arm(self, deployment: Deployment) -> Deployer:
+        return Deployer(self._state, "", deployment.correlation)
 
     def _advance(self, deployment: Deployment) -> None:
         deployment.state = "Running"
@@ -111,7 +116,7 @@ class Engine:
         return operation
 
     def _put(self, deployment: Deployment, resource: PlannedResource) -> None:
-        operation = self._begin(deployment, named(resource), nested=resource.nested)
+        operation = self._begin(deployment, named(resource), version=resource.version, nested=resource.nested)
         try:
             body = self._body(deployment, resource)
         except ArmError as error:
@@ -137,13 +142,33 @@ class Engine:
             self._settle(operation, _state_of(reply), reply)
 
     def _look(self, deployment: Deployment, operation: Operation) -> None:
-        reply = self._deployer(deployment).poll(operation.poll)
+        """ARM follows its own jobs, whatever rights the caller has or still has."""
+        reply = self._arm(deployment).poll(operation.poll)
         # An answer that says nothing about the resource is asked for again.
-        if reply.status == 202 or reply.status >= 400:
+        if reply.status == 202 or reply.status in _BUSY or reply.status >= 500:
             return
-        # What is created at once stays `Created`; what is waited for is `OK` in the end, as recorded.
-        operation.status_code = _words(reply.status)
-        self._settle(operation, (reply.body or {}).get("status"), reply)
+        state = (reply.body or {}).get("status") if reply.status < 400 else ""
+        if state in (*_READY, *_OVER):
+            # What is created at once stays `Created`; what is waited for is `OK` in the end, as recorded.
+            operation.status_code = _words(reply.status)
+            self._settle(operation, state, reply)
+        else:
+            self._look_at_resource(deployment, operation, lost=reply if reply.status >= 400 else None)
+
+    def _look_at_resource(self, deployment: Deployment, operation: Operation, lost: Reply | None) -> None:
+        """It may be gone while its operation goes on; and where nobody knows of the operation (`lost`), only it can tell."""
+        reply = self._arm(deployment).look(operation.resource["id"], operation.version)
+        hidden = self._state.clock.now() - operation.started <= timedelta(seconds=self._state.settings.latencies.hidden)
+        if reply.status == 404 and operation.kind == "Delete":
+            self._settle(operation, "Succeeded", reply)
+        elif reply.status == 404 and hidden:
+            return
+        elif reply.status >= 400:
+            self._fail(operation, error_of(reply))
+        elif lost is not None and operation.kind == "Delete":
+            self._fail(operation, error_of(lost))
+        elif lost is not None:
+            self._settle(operation, _state_of(reply), reply)
 
     def _settle(self, operation: Operation, state: str | None, reply: Reply) -> None:
         if state in _READY:
@@ -164,7 +189,7 @@ class Engine:
             return
         for one in Leftovers(self._state).of(deployment.plan, deployment.target):
             if one.id not in deployment.operations:
-                operation = self._begin(deployment, one.named(), kind="Delete")
+                operation = self._begin(deployment, one.named(), version=one.version, kind="Delete")
                 reply = self._deployer(deployment).call("DELETE", one.id, one.version)
                 self._follow(operation, reply)
 

@@ -91,7 +91,7 @@ class Deployments:
         self._history.add(deployment)
         self._engine.begin(deployment)
         # The path as it was asked for, in its own case: that is what was recorded.
-        url = f"{call.base}{call.path.rstrip('/')}/operationStatuses/{deployment.status_id}?api-version={call.version}"
+        url = call.address(f"{call.path.rstrip('/')}/operationStatuses/{deployment.status_id}")
         return Reply(status=200 if known else 201, body=deployment.show(), headers={"Azure-AsyncOperation": url})
 
     def get(self, _call: Call, name: str, group: str | None = None) -> Reply:
@@ -114,9 +114,7 @@ class Deployments:
         return Reply(body=found)
 
     def status(self, _call: Call, name: str, status: str, group: str | None = None) -> Reply:
-        deployment = self._need(group, name)
-        if deployment.status_id != status:
-            raise errors.not_found(name)
+        deployment = self._history.status(target_of(self._state, group), name, status)
         return Reply(body={"status": deployment.state, **({"error": deployment.error.error()} if deployment.error else {})})
 
     def delete(self, call: Call, name: str, group: str | None = None) -> Reply:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from localcloud.arm.state import ArmState
 
 _NAME = re.compile(r"[-\w.()]{1,64}", re.ASCII)
+_STATUSES = 1_000  # kept; a client asks for one while its deployment runs
 
 
 class History:
@@ -24,6 +25,7 @@ class History:
     def __init__(self, state: ArmState) -> None:
         self._state = state
         self._deployments: dict[str, Deployment] = {}
+        self._statuses: dict[str, Deployment] = {}  # by the id of each, also when the name has been used again
         self._grooming: set[str] = set()
 
     def find(self, target: Target, name: str) -> Deployment | None:
@@ -49,7 +51,17 @@ class History:
         # At the end, also under a name that has been there.
         self._deployments.pop(deployment.id.lower(), None)
         self._deployments[deployment.id.lower()] = deployment
+        self._statuses[deployment.status_id] = deployment
+        if len(self._statuses) > _STATUSES:
+            del self._statuses[next(iter(self._statuses))]
         self._groom_later(deployment)
+
+    def status(self, target: Target, name: str, status: str) -> Deployment:
+        """The deployment whose status has that id: not always the last one of its name."""
+        found = self._statuses.get(status)
+        if found is None or found.id.lower() != target.key(name).lower():
+            raise errors.not_found(name)
+        return found
 
     def forget(self, deployment: Deployment) -> None:
         """Delete the record a moment later; never the resources."""

@@ -28,6 +28,7 @@ class Operation:
     tracking: str
     resource: Mapping[str, Any]  # id, resourceType, resourceName
     started: datetime
+    version: str = ""
     kind: str = "Create"
     nested: bool = False
     state: str = "Running"

@@ -26,7 +26,7 @@ class KeyVaults:
     def __init__(self, state: ArmState) -> None:
         self._state = state
         self._deleted: dict[str, Resource] = {}
-        self._tracked = Tracked(state, KIND, self._fill, Rules(names=_NAMES, refuse=errors.invalid_name, created=200))
+        self._tracked = Tracked(state, KIND, self._fill, Rules(names=_NAMES, refuse=errors.invalid_name, created=200), self._create)
         self._secrets = ArmSecrets(state, self._tracked)
 
     def routes(self) -> list[Route]:
@@ -134,8 +134,7 @@ class KeyVaults:
             raise errors.missing("tenantId")
         if not (given.get("sku") or {}).get("name"):
             raise errors.missing("sku")
-        days, protected = int(given.get("softDeleteRetentionInDays") or 90), bool(given.get("enablePurgeProtection"))
-        self._state.vaults.create(draft.name, days, can_purge=not protected)
+        protected = bool(given.get("enablePurgeProtection"))
         by_roles = given.get("enableRbacAuthorization")
         return {
             "properties": {
@@ -145,7 +144,7 @@ class KeyVaults:
                 "accessPolicies": [*(given.get("accessPolicies") or [])],
                 **{key: bool(given.get(key)) for key in _FLAGS},
                 "enableSoftDelete": True,
-                "softDeleteRetentionInDays": days,
+                "softDeleteRetentionInDays": _days(draft),
                 "enableRbacAuthorization": draft.call.version >= _RBAC_BY_DEFAULT if by_roles is None else bool(by_roles),
                 **({"enablePurgeProtection": True} if protected else {}),
                 "vaultUri": f"https://{draft.name.lower()}.vault.azure.net/",
@@ -153,3 +152,10 @@ class KeyVaults:
                 "publicNetworkAccess": given.get("publicNetworkAccess") or "Enabled",
             },
         }
+
+    def _create(self, draft: Draft) -> None:
+        self._state.vaults.create(draft.name, _days(draft), can_purge=not draft.properties.get("enablePurgeProtection"))
+
+
+def _days(draft: Draft) -> int:
+    return int(draft.properties.get("softDeleteRetentionInDays") or 90)

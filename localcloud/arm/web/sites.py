@@ -30,7 +30,7 @@ class Web:
     def __init__(self, state: ArmState) -> None:
         self._state = state
         self._keys: dict[str, dict[str, Any]] = {}
-        self._sites = Tracked(state, SITES, self._site, Rules(names=r"[A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9]", created=200))
+        self._sites = Tracked(state, SITES, self._site, Rules(names=r"[A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9]", created=200), self._keep)
         self._config = Tracked(state, CONFIG, _kept, Rules(located=False, created=200))
         self._types = (
             Tracked(state, PLANS, _plan, Rules(names=r"[\w-]{1,60}", created=200)),
@@ -75,10 +75,7 @@ class Web:
 
     def _site(self, draft: Draft) -> Mapping[str, Any]:
         given = draft.properties
-        config = as_object(given.get("siteConfig"), "properties.siteConfig")
-        if draft.known is None:
-            self._keys.pop(draft.id.lower(), None)
-        self._keep_settings(draft, config)
+        config, _, _ = _config_of(draft)
         plan = given.get("serverFarmId")
         host = f"{draft.name.lower()}.azurewebsites.net"
         return {
@@ -103,8 +100,11 @@ class Web:
             },
         }
 
-    def _keep_settings(self, draft: Draft, config: Mapping[str, Any]) -> None:
-        values, given = (_named(config.get(key), f"properties.siteConfig.{key}") for key in ("appSettings", "connectionStrings"))
+    def _keep(self, draft: Draft) -> None:
+        """What a site was given beside what it shows."""
+        if draft.known is None:
+            self._keys.pop(draft.id.lower(), None)
+        _, values, given = _config_of(draft)
         if values is not None:
             self._put_config(draft, "appsettings", {name: one.get("value") for name, one in values.items()})
         if given is not None:
@@ -119,6 +119,13 @@ class Web:
 def _named(given: Any, path: str) -> dict[str, dict[str, Any]] | None:
     """The objects of a list by their names; None if there is no list."""
     return None if given is None else {need_text(one, "name", path): one for one in as_objects(given, path)}
+
+
+def _config_of(draft: Draft) -> tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]:
+    """The `siteConfig`, and what it says of settings and of connection strings, by name."""
+    config = as_object(draft.properties.get("siteConfig"), "properties.siteConfig")
+    settings, strings = (_named(config.get(key), f"properties.siteConfig.{key}") for key in ("appSettings", "connectionStrings"))
+    return config, settings, strings
 
 
 def _kept(draft: Draft) -> Mapping[str, Any]:

@@ -235,3 +235,49 @@ def test_what_is_left_alone_is_shown_without_its_secrets() -> None:
     shown = changes(world, template())["telemetry"]
     assert shown["changeType"] == "Ignore"
     assert "InstrumentationKey=" not in json.dumps(shown)
+
+
+_APART = {"_clock", "clock", "journal", "results", "ids", "lock", "_lock", "throttle", "_coincidences"}
+
+
+def picture(value: Any, seen: set[int]) -> Any:
+    """All that an object of the local cloud knows, but for the time and the calls that were made."""
+    if isinstance(value, dict):
+        return {str(key): picture(item, seen) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [picture(item, seen) for item in value]
+    if not type(value).__module__.startswith("localcloud.") or not hasattr(value, "__dict__"):
+        return repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
+    if id(value) in seen:
+        return "seen"
+    seen.add(id(value))
+    return {key: picture(item, seen) for key, item in vars(value).items() if key not in _APART}
+
+
+def test_nothing_is_changed() -> None:
+    world = make_world()
+    vault = {
+        "type": "Microsoft.KeyVault/vaults",
+        "apiVersion": "2023-07-01",
+        "name": "contoso",
+        "location": "westeurope",
+        "properties": {"tenantId": "22222222-2222-4222-8222-222222222222", "sku": {"family": "A", "name": "standard"}},
+    }
+    config = {"appSettings": [{"name": "A", "value": "1"}], "connectionStrings": [{"name": "C", "connectionString": "x", "type": "Custom"}]}
+    site = {"type": "Microsoft.Web/sites", "apiVersion": "2023-12-01", "name": "app", "location": "westeurope"}
+    account = {
+        "type": "Microsoft.Storage/storageAccounts",
+        "apiVersion": "2023-01-01",
+        "name": "contoso",
+        "location": "westeurope",
+        "sku": {"name": "Standard_LRS"},
+    }
+    others = [account, registry(), group_resource("g"), identity("i")]
+    assert deploy(world, template([vault, {**site, "properties": {"siteConfig": config}}, *others]))["provisioningState"] == "Succeeded"
+    world.clock.advance(60)
+    before = picture(world.state, set())
+    other = {"appSettings": [{"name": "A", "value": "2"}, {"name": "B", "value": "3"}], "connectionStrings": []}
+    changed = {**vault, "properties": {**vault["properties"], "softDeleteRetentionInDays": 7, "enablePurgeProtection": True}}
+    found = changes(world, template([changed, {**site, "properties": {"siteConfig": other}}, identity("new"), *others]), mode="Complete")
+    assert found["new"]["changeType"] == "Create"
+    assert picture(world.state, set()) == before
