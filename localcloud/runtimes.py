@@ -47,7 +47,7 @@ class Parts:
 
     @property
     def shares(self) -> Path:
-        return self.settings.folder / "shares"
+        return self.settings.folder.resolve() / "shares"
 
 
 @dataclass(frozen=True)

@@ -157,8 +157,9 @@ def own_settings(environment: Mapping[str, str], checkout: Path = CHECKOUT) -> d
 def known_limits(name: str, info: Mapping[str, Any]) -> frozenset[str]:
     """What the kernel lets the engine limit, by what it says of itself. Raises ValueError for an engine without a service."""
     if name == "docker":
-        if info.get("ServerErrors"):
-            raise ValueError("; ".join(info["ServerErrors"]))
+        # Without a daemon the client may say so, or only leave everything empty.
+        if info.get("ServerErrors") or not info.get("OSType"):
+            raise ValueError("; ".join(info.get("ServerErrors") or ["its daemon does not answer"]))
         return frozenset({key for key, said in (("memory", "MemoryLimit"), ("cpu", "CpuCfsQuota")) if info.get(said)})
     host = info["host"]
     controllers = host.get("cgroupControllers") or []

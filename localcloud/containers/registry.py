@@ -44,7 +44,7 @@ class RegistryServer:
     def __init__(self, folder: Path, images: Path, realm: str, trusted: Path) -> None:
         self.port = 0
         self._folder = folder
-        self._images = images
+        self._images = images.resolve()  # the server runs in a folder of its own
         self._realm = realm
         self._trusted = trusted
         self._held: Held | None = None

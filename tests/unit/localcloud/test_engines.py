@@ -11,6 +11,7 @@ import pytest
 from localcloud.containers import Launch
 from localcloud.containers.engine import Engine, known_limits, own_settings
 from localcloud.containers.real import divided, write_environment
+from localcloud.containers.registry import RegistryServer
 
 LAUNCH = Launch(group="g", container="main", image="a", command=("/bin/sh", "-c", "ls"), environment={}, memory=1.5, cpu=0.5)
 
@@ -65,7 +66,7 @@ def podman_info(version: str = "v2", *, rootless: bool = False, controllers: tup
         ("podman", podman_info("v1"), {"memory", "cpu"}),
         ("podman", podman_info("v1", rootless=True), set()),
         ("podman", podman_info(rootless=True, controllers=("memory", "pids")), {"memory"}),
-        ("docker", {"MemoryLimit": True, "CpuCfsQuota": False}, {"memory"}),
+        ("docker", {"OSType": "linux", "MemoryLimit": True, "CpuCfsQuota": False}, {"memory"}),
     ],
 )
 def test_an_engine_says_what_it_can_limit(name: str, info: dict[str, Any], limits: set[str]) -> None:
@@ -75,6 +76,14 @@ def test_an_engine_says_what_it_can_limit(name: str, info: dict[str, Any], limit
 def test_a_docker_without_its_service_is_no_engine() -> None:
     with pytest.raises(ValueError, match="Cannot connect"):
         known_limits("docker", {"ServerErrors": ["Cannot connect to the Docker daemon"]})
+    with pytest.raises(ValueError, match="daemon does not answer"):
+        known_limits("docker", {"ID": "", "OSType": "", "MemoryLimit": False})
+
+
+def test_the_registry_keeps_its_images_where_it_is_told_wherever_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    server = RegistryServer(Path("work"), Path(".localcloud/registry"), "http://127.0.0.1:1/oauth2/token", Path("trusted.pem"))
+    assert server._config()["storage"]["filesystem"]["rootdirectory"] == str(tmp_path / ".localcloud" / "registry")
 
 
 def test_podman_s_settings_of_this_checkout_are_used_where_there_are_some_and_no_others_were_chosen(tmp_path: Path) -> None:
