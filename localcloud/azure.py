@@ -26,6 +26,7 @@ from localcloud.clock import ScaledClock
 from localcloud.declared import Declared
 from localcloud.entra import Application, Directory
 from localcloud.entra import create_app as create_login_app
+from localcloud.identity import behind
 from localcloud.identity import create_app as create_identity_app
 from localcloud.keyvault import Vaults
 from localcloud.keyvault import create_app as create_vault_app
@@ -101,12 +102,14 @@ class Azure:
         machine = self.logins.machine(state.all_identities)
         tokens = create_identity_app(self.signer, app, self.header_secret, state.group_identities, machine)
         watched = self._tokens = self.watch(tokens, "identity")
-        self._stack.enter_context(ThreadedServer(watched, listening))
-        self.identity_tls_url = self._serve(watched, 0)
+        guarded = behind(machine.secret, watched)
+        self._stack.enter_context(ThreadedServer(guarded, listening))
+        self.identity_tls_url = self._serve(guarded, 0)
         self.settings.say(f"identity  {self.identity_url}")
 
     def stop(self) -> None:
         """Stop serving and kill what runs."""
+        self.clock.close()  # first: a timer may start a container
         self._stack.close()
 
     def calls(self) -> list[dict[str, Any]]:
@@ -150,8 +153,9 @@ class Azure:
         state.journal.clear()
 
     def _ports(self) -> set[int]:
+        """Those of the cloud that a group's network has, too: not that of the identities, of which it has its own part elsewhere."""
         text = " ".join((self.arm_url, self.vault_url, self.login_url, *self.told().values()))
-        return {int(port) for port in re.findall(r"//127\.0\.0\.1:(\d+)", text)}
+        return {int(port) for port in re.findall(r"//127\.0\.0\.1:(\d+)", text)} - {self._identity_port}
 
     def _seconds(self) -> float:
         return self.clock.now().timestamp()

@@ -78,7 +78,7 @@ class Logins:
                 "federated_token": str(self._token_file),
             },
             "machine": {
-                "identity": identity,
+                "identity": f"{identity}/{self._machine_secret}",
                 "identity_tls": identity_tls,
                 "secret": self._machine_secret,
                 "thumbprint": self._authority.thumbprint,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localcloud.containers.runtime import Launch, Security
+from localcloud.containers import owners
+from localcloud.containers.runtime import GIB, Launch, Security
 from localcloud.errors import CloudError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LABEL = "localcloud"  # with the cloud's folder: what a cloud that was killed left behind is found by it
 QUICK = 60.0  # seconds; such a command takes half a one, or it never ends
 TOO_LONG = 124
-GIB = 2**30  # what ACI calls a GB: a guess, Azure's is not documented
+OWNER = f"{LABEL}-owner"  # with the process that runs it
 
 OWN = {
     "CONTAINERS_CONF": "containers.conf",
@@ -66,7 +68,8 @@ class Engine:
         ]
         first, *rest = launch.command or ("",)
         return [
-            *(self.name, "run", "--name", container, "--label", f"{LABEL}={label}", "--pull", "never"),
+            *(self.name, "run", "--name", container, "--pull", "never"),
+            *("--label", f"{LABEL}={label}", "--label", f"{OWNER}={owners.me()}"),
             *(*network, "--env-file", str(env_file)),
             *(word for name in inherited for word in ("--env", name)),
             *(podmans if self.name == "podman" else []),
@@ -93,8 +96,16 @@ class Engine:
     def labelled(self, label: str) -> list[str]:
         return [self.name, "ps", "--all", "--quiet", "--filter", f"label={LABEL}={label}"]
 
+    def owned(self) -> list[str]:
+        """Every cloud's containers, a line for each, for `abandoned`."""
+        return [self.name, "ps", "--all", "--filter", f"label={OWNER}", "--format", "{{.ID}} {{.Labels}}"]
+
+    def has_image(self, image: str) -> bool:
+        return self.do([self.name, "image", "inspect", "--format", "{{.Id}}", image]).returncode == 0
+
     def remove_images(self, images: Sequence[str]) -> list[str]:
-        return [self.name, "rmi", "--force", *images]
+        """By these names alone: an image that has others stays, and so does one that a container needs."""
+        return [self.name, "rmi", *images]
 
     def execute(self, container: str, command: Sequence[str]) -> list[str]:
         return [self.name, "exec", "--interactive", "--tty", container, *command]
@@ -130,6 +141,12 @@ def _security(asked: Security) -> list[str]:
 
 def _mount(folder: Path, path: str, only_read: bool) -> str:
     return ",".join(["type=bind", f"source={folder}", f"target={path}", *(["readonly"] if only_read else [])])
+
+
+def abandoned(lines: str) -> list[str]:
+    """Those containers of all whose process has ended, by what `owned` prints: each engine prints labels in its own way."""
+    found = [(line.split()[0], re.search(rf"{OWNER}[:=]([\w.-]+)", line)) for line in lines.splitlines() if line]
+    return [container for container, owner in found if owner and owners.is_gone(owner[1])]
 
 
 def find(name: str) -> Engine:

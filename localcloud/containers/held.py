@@ -64,6 +64,11 @@ class Held:
         """Whether it has not ended yet."""
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """Once it has ended."""
+        return self._process.poll()
+
     def log(self) -> bytes:
         try:
             with self._log.open("rb") as file:

@@ -66,19 +66,20 @@ def add_address(namespace: int, address: str) -> None:
 
 def listen(namespace: int, address: str, port: int) -> socket.socket:
     """A socket that listens in there."""
+    return inside(namespace, lambda: listening(address, port))
 
-    def bind() -> socket.socket:
-        listening = socket.socket()
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((address, port))
-            listening.listen(BACKLOG)
-        except OSError:
-            listening.close()
-            raise
-        return listening
 
-    return inside(namespace, bind)
+def listening(address: str, port: int) -> socket.socket:
+    """A socket that listens where this thread is. Raises OSError."""
+    made = socket.socket()
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((address, port))
+        made.listen(BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def _raise_loopback() -> None:

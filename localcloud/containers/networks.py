@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from localcloud.containers import namespaces
 from localcloud.containers.held import Held
+from localcloud.containers.running import Closed
 from localcloud.ports import LOOPBACK
 from localcloud.relaying import hand_on
 from localcloud.servers import ThreadedServer
@@ -52,20 +53,22 @@ class Networks:
         self._networks: dict[str, GroupNetwork] = {}
         self._closing: list[threading.Thread] = []
         self._relay = Relay()
+        self._closed = False
         self._lock = threading.Lock()
 
     def of(self, group: str) -> GroupNetwork:
-        """The group's, which is made when it is first asked for, and has a way out. Raises OSError."""
+        """The group's, which is made when it is first asked for, and has a way out. Raises OSError, and then nothing is left of it."""
         with self._lock:
+            if self._closed:
+                raise Closed
             if group not in self._networks:
-                number = next(self._numbers)
-                made = GroupNetwork(number, self._root / str(number), self._relay)
-                made.serve_metadata(within(group, self._metadata()))
-                for port in sorted(set(self._ports())):
-                    made.bring_in(port)
-                self._networks[group] = made
+                self._networks[group] = self._make(group)
             found = self._networks[group]
-        found.await_way_out()
+        try:
+            found.await_way_out()
+        except BaseException:
+            self._drop(group, found)
+            raise
         return found
 
     def forget(self, group: str) -> None:
@@ -76,12 +79,31 @@ class Networks:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             for network in self._networks.values():
                 self._close(network)
             self._networks = {}
         for thread in self._closing:
             thread.join()
         self._relay.close()
+
+    def _make(self, group: str) -> GroupNetwork:
+        number = next(self._numbers)
+        made = GroupNetwork(number, self._root / str(number), self._relay)
+        try:
+            made.serve_metadata(within(group, self._metadata()))
+            for port in sorted(set(self._ports())):
+                made.bring_in(port)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _drop(self, group: str, network: GroupNetwork) -> None:
+        """Unless another one has come in its place, or somebody else has dropped it."""
+        with self._lock:
+            if self._networks.get(group) is network:
+                self._close(self._networks.pop(group))
 
     def _close(self, network: GroupNetwork) -> None:
         thread = threading.Thread(target=network.close, name="network", daemon=True)
@@ -100,10 +122,11 @@ class GroupNetwork:
         self._server: ThreadedServer | None = None
         self._namespace = namespaces.make()
         self.path = f"/proc/{os.getpid()}/fd/{self._namespace}"
-        (folder / "work").mkdir(parents=True, exist_ok=True)
-        words = (WAY_OUT, "--configure", "--mtu=65520", "--disable-host-loopback", "--netns-type=path", self.path, "tap0")
-        self._way_out = Held(words, {"PATH": os.environ.get("PATH", "")}, folder)
-        self._way_out.watch(_ended, lambda _held: None)
+        try:
+            self._way_out = self._make_way_out(folder)
+        except BaseException:
+            os.close(self._namespace)
+            raise
 
     def await_way_out(self) -> None:
         """Returns once there is one. Raises OSError when there will be none."""
@@ -116,7 +139,8 @@ class GroupNetwork:
     def serve_metadata(self, app: ASGIApp) -> None:
         """Answer at the address of Azure's metadata service."""
         namespaces.add_address(self._namespace, METADATA)
-        self._server = ThreadedServer(app, namespaces.listen(self._namespace, METADATA, 80)).start()
+        self._server = ThreadedServer(app, namespaces.listen(self._namespace, METADATA, 80))
+        self._server.start()
 
     def bring_in(self, port: int) -> None:
         """What listens at the port on this machine's loopback does so in here, too."""
@@ -126,11 +150,8 @@ class GroupNetwork:
         """What listens at the port in here, for others than itself, is reached at `address`."""
         if port in self._opened:
             return
+        listening = namespaces.listening(self.address, port)
         self._opened.add(port)
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((self.address, port))
-        listening.listen(namespaces.BACKLOG)
         self._add(listening, lambda: namespaces.inside(self._namespace, lambda: _connect(INSIDE, port)))
 
     def close(self) -> None:
@@ -141,6 +162,13 @@ class GroupNetwork:
         self._way_out.kill()
         self._way_out.join(2.0)
         os.close(self._namespace)
+
+    def _make_way_out(self, folder: Path) -> Held:
+        (folder / "work").mkdir(parents=True, exist_ok=True)
+        words = (WAY_OUT, "--configure", "--mtu=65520", "--disable-host-loopback", "--netns-type=path", self.path, "tap0")
+        made = Held(words, {"PATH": os.environ.get("PATH", "")}, folder)
+        made.watch(_ended, lambda _held: None)
+        return made
 
     def _add(self, listening: socket.socket, connect: Callable[[], socket.socket]) -> None:
         self._listening.append(listening)
@@ -177,7 +205,9 @@ class Relay:
         """Take no more connections there."""
 
         async def stop() -> None:
-            self._servers.pop(listening).close()
+            if server := self._servers.pop(listening, None):
+                server.close()
+            listening.close()  # also one that was never served
 
         asyncio.run_coroutine_threadsafe(stop(), self._loop).result()
 

@@ -11,18 +11,17 @@ from __future__ import annotations
 import hashlib
 import itertools
 import shutil
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from localcloud.containers.held import Held
 from localcloud.containers.images import ImageMap
-from localcloud.containers.runtime import Ended, Launch, Problem, Pull
+from localcloud.containers.running import Running
+from localcloud.containers.runtime import GIB, Ended, Launch, Problem, Pull
 from localcloud.containers.volumes import Volumes, folders_of, link, translate
 
 CLOSE_WITHIN = 5.0  # seconds
-GIB = 2**30  # what ACI calls a GB: a guess, Azure's is not documented
 
 
 class ProcessRuntime:
@@ -36,8 +35,7 @@ class ProcessRuntime:
         self._volumes = Volumes(root / "volumes", shares or root / "shares")
         self._platform_env = dict(platform_env)
         self._numbers = itertools.count(1)
-        self._running: set[Held] = set()
-        self._lock = threading.Lock()
+        self._running = Running(CLOSE_WITHIN)
 
     def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
         """Nothing is fetched; the outcome is that of a real pull."""
@@ -48,6 +46,7 @@ class ProcessRuntime:
         done(Problem(why) if why else None)
 
     def start(self, launch: Launch, ended: Ended) -> Held:
+        self._running.check()
         image = self._images.find(launch.image)
         if image is None:
             raise LookupError(f"no image {launch.image}")
@@ -58,27 +57,14 @@ class ProcessRuntime:
         link(folder / "work", mounted)
         env = self._environment(launch, image.env, folder, mounted)
         command = tuple(translate(word, mounted) for word in self._command(launch, image.command))
-        container = Held(command, env, folder, _options(launch, mounted))
-        with self._lock:
-            self._running.add(container)
-        container.watch(ended, self._forget)
-        return container
+        return self._running.take(Held(command, env, folder, _options(launch, mounted)), ended)
 
     def forget(self, group: str) -> None:
         self._volumes.forget(group)
 
     def close(self) -> None:
-        with self._lock:
-            running = list(self._running)
-        for container in running:
-            container.kill()
-        for container in running:
-            container.join(CLOSE_WITHIN)
+        self._running.close()
         shutil.rmtree(self._root, ignore_errors=True)
-
-    def _forget(self, container: Held) -> None:
-        with self._lock:
-            self._running.discard(container)
 
     def _command(self, launch: Launch, own: tuple[str, ...]) -> tuple[str, ...]:
         """The group's command replaces the image's, as it replaces an ENTRYPOINT; `python` is the interpreter at hand."""

@@ -22,10 +22,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from localcloud.containers.engine import Engine
+from localcloud.containers.engine import Engine, abandoned
 from localcloud.containers.held import KILLED, Held
+from localcloud.containers.logs import unstamped
 from localcloud.containers.manifests import Place, Unavailable
 from localcloud.containers.networks import RESOLVER, GroupNetwork, Networks
+from localcloud.containers.running import Running
 from localcloud.containers.runtime import OOM_KILLED, Ended, Launch, Login, Problem, Pull
 from localcloud.containers.terminals import ProcessTerminal
 from localcloud.containers.volumes import Volumes
@@ -85,36 +87,26 @@ class RealRuntime:
         self._id = secrets.token_hex(3)
         self._numbers = itertools.count(1)
         self._images: dict[tuple[str, str], str] = {}  # what was pulled, by group and the image's name
-        self._running: set[RealContainer] = set()
-        self._lock = threading.Lock()
+        self._own_images: set[str] = set()  # those that were not on this machine before
+        self._running = Running(CLOSE_WITHIN)
         root.mkdir(parents=True, exist_ok=True)
         self.sweep()
+        self._remove(abandoned(engine.do(engine.owned()).stdout))
 
     def sweep(self) -> None:
         """Remove every container with this label."""
-        found = self._engine.do(self._engine.labelled(self._label)).stdout.split()
-        if found:
-            self._engine.do(self._engine.remove(found))
+        self._remove(self._engine.do(self._engine.labelled(self._label)).stdout.split())
 
     def pull(self, order: Pull, found: Callable[[str], None], done: Callable[[Problem | None], None]) -> None:
         def fetch() -> None:
-            try:
-                if self._networks:
-                    self._networks.of(order.group)  # here, where nobody waits for it
-                self._fetch(order, found)
-            except Unavailable as unavailable:
-                advice = self._registries.advice(order.image) if unavailable.absent else order.refusal
-                problem = unavailable.problem
-                done(replace(problem, message="; ".join(filter(None, (problem.message, advice)))))
-            except Exception as error:
-                _log.exception("a bug in the local cloud: %s cannot be pulled", order.image)
-                done(Problem(repr(error), transient=True))
-            else:
-                done(None)
+            problem = self._outcome(order, found)
+            if not self._running.closed:
+                done(problem)
 
         threading.Thread(target=fetch, name=f"pull-{order.group}", daemon=True).start()
 
     def start(self, launch: Launch, ended: Ended) -> RealContainer:
+        self._running.check()
         image = self._images.get((launch.group, launch.image))
         if image is None:
             raise LookupError(f"{launch.image} was not pulled")
@@ -136,10 +128,7 @@ class RealRuntime:
             **_network_of(network, launch),
         )
         container = RealContainer(self._engine, name, words, inherited, folder, network.address if network else LOOPBACK)
-        with self._lock:
-            self._running.add(container)
-        container.watch(ended, self._forget)
-        return container
+        return self._running.take(container, ended)
 
     def forget(self, group: str) -> None:
         self._volumes.forget(group)
@@ -147,22 +136,33 @@ class RealRuntime:
             self._networks.forget(group)
 
     def close(self) -> None:
-        with self._lock:
-            running = list(self._running)
-        for container in running:
-            container.kill()
-        for container in running:
-            container.join(CLOSE_WITHIN)
+        self._running.close()
         self.sweep()
         if self._networks:
             self._networks.close()
-        if self._images:
-            self._engine.do(self._engine.remove_images(sorted(set(self._images.values()))))
+        if self._own_images:
+            self._engine.do(self._engine.remove_images(sorted(self._own_images)))
         shutil.rmtree(self._root, ignore_errors=True)
 
-    def _forget(self, container: RealContainer) -> None:
-        with self._lock:
-            self._running.discard(container)
+    def _remove(self, containers: Sequence[str]) -> None:
+        if containers:
+            self._engine.do(self._engine.remove(containers))
+
+    def _outcome(self, order: Pull, found: Callable[[str], None]) -> Problem | None:
+        try:
+            self._running.check()
+            if self._networks:
+                self._networks.of(order.group)  # here, where nobody waits for it
+            self._fetch(order, found)
+        except Unavailable as unavailable:
+            advice = self._registries.advice(order.image) if unavailable.absent else order.refusal
+            problem = unavailable.problem
+            return replace(problem, message="; ".join(filter(None, (problem.message, advice))))
+        except Exception as error:
+            if not self._running.closed:
+                _log.exception("a bug in the local cloud: %s cannot be pulled", order.image)
+            return Problem(repr(error), transient=True)
+        return None
 
     def _fetch(self, order: Pull, found: Callable[[str], None]) -> None:
         place = self._registries.place(order.image)
@@ -171,13 +171,26 @@ class RealRuntime:
         found(digest)
         host = place.url.partition("://")[2].replace("registry-1.docker.io", "docker.io")
         image = f"{host}/{place.repository}@{digest}"
+        if image not in self._own_images and not self._engine.has_image(image):
+            self._own_images.add(image)
         with auth_folder(self._root, host, login) as folder:
-            more = {"REGISTRY_AUTH_FILE": str(folder / "config.json"), "DOCKER_CONFIG": str(folder)}
-            done = self._engine.do(self._engine.pull(image), PULL_WITHIN, **more)
-        if done.returncode:
+            failed = self._bring(image, folder)
+        if failed is not None:
             # Its manifest was there a moment ago, and the credentials were good: what failed will pass.
-            raise Unavailable(Problem(" ".join(done.stderr.split())[-400:], transient=True))
+            raise Unavailable(Problem(" ".join(failed.split())[-400:], transient=True))
         self._images[order.group, order.image] = image
+
+    def _bring(self, image: str, credentials: Path) -> str | None:
+        """Pull it, in a process that ends with this runtime, however that ends; what it said when it failed."""
+        folder = self._root / f"pull.{next(self._numbers)}"
+        (folder / "work").mkdir(parents=True)
+        more = {"REGISTRY_AUTH_FILE": str(credentials / "config.json"), "DOCKER_CONFIG": str(credentials)}
+        words, environment = self._engine.pull(image), {**os.environ, **self._engine.environment, **more}
+        held = self._running.take(Held(words, environment, folder), _pulled)
+        held.join(PULL_WITHIN)
+        said = unstamped(held.log()).decode(errors="replace") or "the pull was given up"
+        held.stop(0)
+        return None if held.exit_code == 0 else said
 
     def _environment(self, launch: Launch) -> dict[str, str]:
         return {**launch.platform(self._platform.environment), **launch.environment}
@@ -215,6 +228,11 @@ class RealContainer(Held):
         # Podman's monitor of Debian 12 leaves its mark where Podman was called, and Podman never finds it.
         marked = (self.folder / "work" / "oom").exists()
         return marked or self._engine.do(self._engine.was_oom_killed(self._name)).stdout.strip() == "true"
+
+
+def _pulled(code: int, detail: str = "") -> None:
+    """Whoever pulls waits for it."""
+    _log.debug("a pull has ended with %d %s", code, detail)
 
 
 def _network_of(network: GroupNetwork | None, launch: Launch) -> dict[str, list[str]]:

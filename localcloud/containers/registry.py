@@ -10,12 +10,13 @@ import json
 import logging
 import secrets
 import shutil
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from localcloud.containers.held import Held
 from localcloud.errors import CloudError
@@ -56,17 +57,21 @@ class RegistryServer:
 
     def start(self) -> None:
         """Returns once it answers. Raises CloudError."""
-        (self._folder / "work").mkdir(parents=True, exist_ok=True)
         self._images.mkdir(parents=True, exist_ok=True)
-        for _ in range(ATTEMPTS):  # somebody may take the port in between
+        last = ""
+        for attempt in range(ATTEMPTS):  # somebody may take the port in between
             self.port = free_port()
-            config = self._folder / "config.yml"
+            folder = self._folder / f"attempt-{attempt}"  # which goes with it
+            (folder / "work").mkdir(parents=True, exist_ok=True)
+            config = folder / "config.yml"
             config.write_text(json.dumps(self._config()))  # JSON is YAML
-            self._held = Held((program(), "serve", str(config)), {}, self._folder)
+            self._held = Held((program(), "serve", str(config)), {}, folder)
             self._held.watch(_ended, lambda _held: None)
             if self._answers(self._held):
                 return
-        raise CloudError(f"the registry server does not start: {self._last_words()}")
+            last = self._last_words()
+            self.stop()
+        raise CloudError(f"the registry server does not start: {last}")
 
     def stop(self) -> None:
         if self._held is not None:
@@ -75,11 +80,17 @@ class RegistryServer:
 
     def _answers(self, held: Held) -> bool:
         deadline = time.monotonic() + START_WITHIN
-        while time.monotonic() < deadline and held.runs:
-            with suppress(OSError), socket.create_connection((LOOPBACK, self.port), 1.0):
-                return held.runs
-            time.sleep(0.02)
+        with httpx.Client(trust_env=False, timeout=1.0) as client:
+            while time.monotonic() < deadline and held.runs:
+                with suppress(httpx.HTTPError):
+                    return self._is_ours(client.get(f"http://{self.address}/v2/"))
+                time.sleep(0.02)
         return False
+
+    def _is_ours(self, answer: httpx.Response) -> bool:
+        """Whether it sends whoever asks to our tokens: another server may have taken the port."""
+        challenge = answer.headers.get("www-authenticate", "")
+        return answer.status_code == 401 and f'realm="{self._realm}"' in challenge and f'service="{SERVICE}"' in challenge
 
     def _last_words(self) -> str:
         lines = self._held.log().decode(errors="replace").splitlines() if self._held else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 IDENTITY_HOST = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
+GIB = 2**30  # what ACI calls a GB: a guess, Azure's is not documented
 """The variable that tells the Azure SDKs where a container's metadata service is."""
 
 

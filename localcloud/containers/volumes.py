@@ -30,16 +30,16 @@ class Volumes:
         self._numbers = itertools.count(1)
 
     def folder(self, group: str, volume: Volume) -> Path:
-        """The volume's folder, which is made with its files when a container first needs it."""
+        """The volume's folder, which is made with its files when a container first needs it. Raises ValueError."""
         if volume.kind == "azureFile":
-            folder = self._shares / volume.account / volume.share
+            folder = _below(self._shares, volume.account, volume.share)
             folder.mkdir(parents=True, exist_ok=True)
             return folder
-        folder = self._root / group / volume.name
+        folder = _below(self._root, group, volume.name)
         if not folder.exists():
             folder.mkdir(parents=True, mode=0o700)
             for name, content in volume.files.items():
-                (folder / name).write_bytes(content)
+                _below(folder, name).write_bytes(content)
         return folder
 
     def forget(self, group: str) -> None:
@@ -52,12 +52,20 @@ class Volumes:
 
 
 def link(work: Path, folders: Mapping[str, Path]) -> None:
-    """Make each mount path, below `work`, a link to its folder. One inside another one's is left out."""
+    """Make each mount path, below `work`, a link to its folder. One inside another one's is left out. Raises ValueError for `..`."""
     for path in sorted(folders):
-        place = work / path.lstrip("/")
+        place = _below(work, *path.strip("/").split("/"))
         if not any(parent.is_symlink() for parent in place.parents):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(folders[path], target_is_directory=True)
+
+
+def _below(folder: Path, *names: str) -> Path:
+    """Whoever asked has been checked; this is so that no name that was overlooked leads out of the folder."""
+    for name in names:
+        if name in ("", ".", "..") or "/" in name:
+            raise ValueError(f"'{name}' is not the name of a folder or a file")
+    return folder.joinpath(*names)
 
 
 def translate(text: str, folders: Mapping[str, Path]) -> str:

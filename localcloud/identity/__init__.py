@@ -1,6 +1,7 @@
 """Where managed identities get their tokens, in each of the forms in which Azure gives them: one path for each.
 
-All speak plain HTTP, as on Azure, but for Service Fabric's, which wants TLS: the same application is served so as well.
+All speak plain HTTP, as on Azure, but for Service Fabric's, which wants TLS: the same application is served so as well. A cloud serves
+the machine's below a path that nobody guesses (see `gate`).
 
 | path | form |
 |---|---|
@@ -21,13 +22,14 @@ from starlette.routing import Route
 
 from localcloud.identity.app_service import AppService
 from localcloud.identity.arc import Arc
+from localcloud.identity.gate import behind
 from localcloud.identity.machine import Machine
 from localcloud.identity.metadata import Identities, Metadata
 from localcloud.identity.service_fabric import ServiceFabric
 from localcloud.identity.shells import CloudShell, MachineLearning
 from localcloud.tokens import Identity, TokenSigner
 
-__all__ = ["Machine", "create_app"]
+__all__ = ["Machine", "behind", "create_app"]
 
 
 def create_app(

@@ -184,7 +184,7 @@ def real_cloud(folder: Path, engine: Engine, image: str, *, host_network: bool =
             platform={"SSL_CERT_FILE": str(authority.ca), "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"{metadata.url}/groups/{{group}}"},
             bundle=authority.ca,
             metadata=lambda: identities,
-            ports=lambda: [metadata.port],
+            ports=list,
         )
         runtime, registry = make_runtime(parts)
         assert registry is not None

@@ -24,7 +24,7 @@ from localcloud.certificates import Authority
 from localcloud.cli.clients import FORMS
 from localcloud.entra import Directory
 from localcloud.entra import create_app as create_login_app
-from localcloud.identity import create_app
+from localcloud.identity import behind, create_app
 from localcloud.logins import MACHINE, Logins
 from localcloud.servers import ThreadedServer
 from localcloud.tokens import Identity, TokenSigner
@@ -42,7 +42,7 @@ def state(signer: TokenSigner, authority: Authority, tmp_path_factory: pytest.Te
     logins, directory = Logins(signer, authority, folder), Directory([])
     keys: dict[str, Any] = {"ssl_cert": authority.certificate, "ssl_key": authority.key}
     machine = logins.machine(lambda: [USER])
-    tokens = create_app(signer, APP, SECRET, no_identities, machine)
+    tokens = behind(machine.secret, create_app(signer, APP, SECRET, no_identities, machine))
     login = create_login_app(signer, directory, lambda: [DEPLOYER])
     with ThreadedServer(tokens) as plain, ThreadedServer(tokens, **keys) as tls, ThreadedServer(login, **keys) as entra:
         directory.add(logins.deployer(entra.url))

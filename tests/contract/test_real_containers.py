@@ -55,10 +55,13 @@ def test_init_containers_and_others_share_volumes_and_the_loopback(real: RealClo
     volumes = [
         {"name": "scratch", "emptyDir": {}},
         {"name": "certificates", "secret": {"key.pem": "c2VjcmV0"}},
-        {"name": "inbox", "azureFile": {"shareName": "in", "storageAccountName": "acc", "storageAccountKey": "the key", "readOnly": True}},
+        {
+            "name": "inbox",
+            "azureFile": {"shareName": "inbox", "storageAccountName": "acc", "storageAccountKey": "the key", "readOnly": True},
+        },
     ]
-    (real.folder / "shares" / "acc" / "in").mkdir(parents=True)
-    (real.folder / "shares" / "acc" / "in" / "file").write_text("shared\n")
+    (real.folder / "shares" / "acc" / "inbox").mkdir(parents=True)
+    (real.folder / "shares" / "acc" / "inbox" / "file").write_text("shared\n")
     scratch = {"volumeMounts": [{"name": "scratch", "mountPath": "/work"}]}
     everything = [*scratch["volumeMounts"], {"name": "certificates", "mountPath": "/tls"}, {"name": "inbox", "mountPath": "/work/in"}]
     script = "cat /work/made /tls/key.pem /work/in/file; touch /tls/a /work/in/a; wget -qO- http://127.0.0.1:18431/made; touch /work/stop"

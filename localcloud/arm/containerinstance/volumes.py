@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,8 @@ from localcloud.arm.errors import bad_request
 from localcloud.containers import Mount, Volume
 
 _NAME = re.compile(r"(?=.{5,63}$)[a-z0-9]+(-[a-z0-9]+)*")
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_SHARE = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 _MOST = 20
 _KINDS = ("emptyDir", "secret", "azureFile")
 _FILES = {"shareName", "readOnly", "storageAccountName", "storageAccountKey"}
@@ -42,15 +45,20 @@ def _volume(given: Any, group: str, at: int) -> Volume:
         raise errors.invalid_volume(f"'{name}' must be exactly one of {', '.join(_KINDS)}", group)
     content = as_object(entry[kinds[0]], f"{path}.{kinds[0]}")
     if kinds[0] == "azureFile":
-        return _share(name, content, f"{path}.azureFile")
+        return _share(name, content, f"{path}.azureFile", group)
     files = {file: _decoded(name, file, value, group) for file, value in content.items()} if kinds[0] == "secret" else {}
     return Volume(name=name, kind=kinds[0], files=files)
 
 
-def _share(name: str, content: Mapping[str, Any], path: str) -> Volume:
+def _share(name: str, content: Mapping[str, Any], path: str, group: str) -> Volume:
     only(content, _FILES, (), "AzureFileVolume", f"{path}.")
     account, share = need(content, "storageAccountName", path), need(content, "shareName", path)
     need(content, "storageAccountKey", path)
+    # Storage's own rules; the local cloud's own words: Azure's are not known.
+    if not _ACCOUNT.fullmatch(account):
+        raise errors.invalid_volume(f"'{name}' has no name of a storage account: it has 3 to 24 lowercase letters and numbers", group)
+    if not _SHARE.fullmatch(share):
+        raise errors.invalid_volume(f"'{name}' has no name of a share: it has 3 to 63 lowercase letters, numbers and single hyphens", group)
     return Volume(name=name, kind="azureFile", account=account, share=share, read_only=content.get("readOnly"))
 
 
@@ -91,6 +99,11 @@ def _mount(given: Any, volumes: Mapping[str, Volume], container: str, group: str
     name, path = need(entry, "name", "volumeMounts"), need(entry, "mountPath", "volumeMounts")
     if name not in volumes:
         raise errors.invalid_volume(f"'{name}', which container '{container}' mounts, is not there", group)
-    if not path.startswith("/") or ":" in path or path.rstrip("/") == "":
+    if not _is_place(path.rstrip("/")):
         raise errors.invalid_volume(f"'{name}' cannot be mounted at '{path}' in container '{container}'", group)
     return Mount(volume=volumes[name], path=path.rstrip("/"), read_only=entry.get("readOnly"))
+
+
+def _is_place(path: str) -> bool:
+    """Whether it is absolute, is not / itself, and leads nowhere else than it says."""
+    return path.startswith("/") and not path.startswith("//") and path == posixpath.normpath(path) and not re.search(r"[:,\0\n]", path)

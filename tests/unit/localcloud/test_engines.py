@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.containers import Launch
-from localcloud.containers.engine import Engine, known_limits, own_settings
+from localcloud.containers import Launch, owners
+from localcloud.containers.engine import Engine, abandoned, known_limits, own_settings
 from localcloud.containers.real import divided, write_environment
 from localcloud.containers.registry import RegistryServer
 
@@ -33,7 +33,7 @@ def test_a_container_is_run_in_the_foreground_with_all_that_it_asks_for(name: st
     assert words[-4:] == ["/bin/sh", "img@sha256:a", "-c", "ls"]
     assert pairs(words, "--entrypoint") == ["/bin/sh"]
     assert pairs(words, "--network") == ["host"]
-    assert pairs(words, "--label") == ["localcloud=/here"]
+    assert pairs(words, "--label") == ["localcloud=/here", f"localcloud-owner={owners.me()}"]
     assert pairs(words, "--memory") == pairs(words, "--memory-swap") == [str(1536 * 2**20)]
     assert pairs(words, "--cpus") == ["0.5"]
     assert (pairs(words, "--env-file"), pairs(words, "--env")) == (["/e"], ["PEM"])
@@ -101,3 +101,21 @@ def test_values_of_several_lines_are_handed_on_by_the_engine_and_others_stand_in
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("A= x=1\n", 0o600)
     with pytest.raises(ValueError, match="PATH has several lines"):
         divided({"PATH": "a\nb"}, {"PATH": "/bin"})
+
+
+def test_containers_whose_process_has_ended_are_nobody_s_however_the_engine_prints_labels() -> None:
+    me, other = owners.me(), "elsewhere.1.1"
+    machine, number, began = me.split(".")
+    gone, again = f"{machine}.{2**30}.5", f"{machine}.{number}.{began}1"
+    lines = [
+        f"a map[localcloud:/x localcloud-owner:{me}]",
+        f"b map[localcloud:/x y localcloud-owner:{gone} more:z]",
+        f"c localcloud-owner={again},localcloud=/x",
+        f"d localcloud-owner={other}",
+        "e localcloud-owner=nonsense",
+    ]
+    assert abandoned("\n".join([*lines, ""])) == ["b", "c"]
+
+
+def test_images_are_removed_by_the_names_that_were_pulled_and_never_by_force() -> None:
+    assert Engine(name="podman").remove_images(["a@sha256:1"]) == ["podman", "rmi", "a@sha256:1"]

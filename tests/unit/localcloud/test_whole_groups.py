@@ -120,13 +120,20 @@ class TestContainers:
         assert make_world().put_group(**more).body["error"]["code"] == code
 
 
+def share(**changes: Any) -> dict[str, Any]:
+    return {"name": "inbox", "azureFile": {"shareName": "files", "storageAccountName": "acc", "storageAccountKey": "the key", **changes}}
+
+
 class TestVolumes:
     """Each container has those that it mounts."""
 
     VOLUMES = (
         {"name": "scratch", "emptyDir": {}},
         {"name": "certificates", "secret": {"a.pem": "YQ=="}},
-        {"name": "inbox", "azureFile": {"shareName": "in", "storageAccountName": "acc", "storageAccountKey": "the key", "readOnly": True}},
+        {
+            "name": "inbox",
+            "azureFile": {"shareName": "inbox", "storageAccountName": "acc", "storageAccountKey": "the key", "readOnly": True},
+        },
     )
 
     def test_containers_are_started_with_their_volumes(self) -> None:
@@ -134,7 +141,7 @@ class TestVolumes:
         mounts = [{"name": "certificates", "mountPath": "/tls/"}, {"name": "inbox", "mountPath": "/data", "readOnly": True}]
         put(world, container("proxy", volumeMounts=mounts), volumes=list(self.VOLUMES))
         main, proxy = (one.launch.mounts for one in world.runtime.started)
-        inbox = Volume(name="inbox", kind="azureFile", account="acc", share="in", read_only=True)
+        inbox = Volume(name="inbox", kind="azureFile", account="acc", share="inbox", read_only=True)
         assert main == ()
         assert proxy == (
             Mount(volume=Volume(name="certificates", kind="secret", files={"a.pem": b"a"}), path="/tls"),
@@ -147,7 +154,7 @@ class TestVolumes:
         assert world.view()["volumes"] == [
             {"name": "scratch", "emptyDir": {}},
             {"name": "certificates", "secret": {}},
-            {"name": "inbox", "azureFile": {"shareName": "in", "readOnly": True, "storageAccountName": "acc"}},
+            {"name": "inbox", "azureFile": {"shareName": "inbox", "readOnly": True, "storageAccountName": "acc"}},
         ]
 
     @pytest.mark.parametrize(
@@ -162,6 +169,14 @@ class TestVolumes:
             ([], {"name": "absent", "mountPath": "/a"}),
             ([{"name": "scratch", "emptyDir": {}}], {"name": "scratch", "mountPath": "a"}),
             ([{"name": "scratch", "emptyDir": {}}], {"name": "scratch", "mountPath": "/a:b"}),
+            ([{"name": "scratch", "emptyDir": {}}], {"name": "scratch", "mountPath": "/a/../../b"}),
+            ([{"name": "scratch", "emptyDir": {}}], {"name": "scratch", "mountPath": "//etc"}),
+            ([share(shareName="../../other")], None),
+            ([share(shareName="a--b")], None),
+            ([share(shareName="..")], None),
+            ([share(storageAccountName="..")], None),
+            ([share(storageAccountName="/etc")], None),
+            ([share(storageAccountName="My-account")], None),
         ],
     )
     def test_a_wrong_volume_is_refused(self, volumes: list[Any], mount: dict[str, Any] | None) -> None:
@@ -169,8 +184,8 @@ class TestVolumes:
         assert make_world().put_group(volumes=volumes, containers=containers).body["error"]["code"] == "InvalidVolume"
 
     def test_a_share_without_its_key_is_refused(self) -> None:
-        share = {"shareName": "in", "storageAccountName": "acc"}
-        error = make_world().put_group(volumes=[{"name": "inbox", "azureFile": share}]).body["error"]
+        keyless = {"shareName": "inbox", "storageAccountName": "acc"}
+        error = make_world().put_group(volumes=[{"name": "inbox", "azureFile": keyless}]).body["error"]
         assert (error["code"], "'storageAccountKey'" in error["message"]) == ("InvalidRequestContent", True)
 
 
@@ -261,7 +276,7 @@ class TestShippedTemplate:
             volumes=[
                 {"name": "scratch", "mount": "/scratch", "kind": "empty", "readOnly": False},
                 {"name": "certificates", "mount": "/tls", "kind": "secret", "readOnly": False},
-                {"name": "inbox", "mount": "/data", "kind": "files", "account": "acc", "share": "in", "readOnly": True},
+                {"name": "inbox", "mount": "/data", "kind": "files", "account": "acc", "share": "inbox", "readOnly": True},
             ],
             volumeSecrets={"certificates": {"a.pem": "YQ=="}, "inbox": "the key"},
             subnet=SUBNET,
@@ -300,7 +315,7 @@ class TestShippedTemplate:
 
     def test_the_deployments_record_holds_no_secret(self) -> None:
         world = self.deployed(
-            volumes=[{"name": "inbox", "mount": "/data", "kind": "files", "account": "acc", "share": "in", "readOnly": True}],
+            volumes=[{"name": "inbox", "mount": "/data", "kind": "files", "account": "acc", "share": "inbox", "readOnly": True}],
             volumeSecrets={"inbox": "the key"},
         )
         record = str(world.call("GET", f"{DEPLOYMENTS}/d").body)
