@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localcloud import ports
+
 from .lifeline import end_with_parent
 from .runtime_environment import find_python, make_environment
 from .settings import HostError, HostSettings, read_settings
@@ -36,7 +38,7 @@ def main() -> int:
         logging.getLogger("azure").setLevel(logging.WARNING)
         if settings.watch_parent:
             end_with_parent()
-        with _bind(settings.port) if settings.socket is None else socket.socket(fileno=settings.socket) as listening:
+        with _listening(settings) as listening:
             asyncio.run(_serve(settings, listening, spawn(settings)))
     except HostError as error:
         print(f"host: {error}", file=sys.stderr, flush=True)
@@ -105,16 +107,17 @@ async def _pause(stopping: asyncio.Event) -> None:
             await stopping.wait()
 
 
-def _bind(port: int) -> socket.socket:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listening(settings: HostSettings) -> socket.socket:
+    """From now on requests wait instead of being refused."""
+    if settings.socket is None:
+        try:
+            return ports.listen(settings.port)
+        except OSError:
+            raise HostError(f"port {settings.port} is taken: stop what listens there or choose another with --port") from None
     try:
-        listening.bind(("127.0.0.1", port))
-        listening.listen(512)  # from now on requests wait instead of being refused
-    except OSError:
-        listening.close()
-        raise HostError(f"port {port} is taken: stop what listens there or choose another with --port") from None
-    return listening
+        return socket.socket(fileno=settings.socket)
+    except (OSError, ValueError) as error:
+        raise HostError(f"--socket {settings.socket} is no socket that listens: {error}") from None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ from pathlib import Path
 
 from localcloud.files import write_whole
 
+from .host_json import HostError
+
+GROUPS = ("system", "host", "functions")
+
 
 class Level(IntEnum):
     """What a request's key is good for."""
@@ -57,11 +61,34 @@ def may_call(auth_level: str, level: Level) -> bool:
 
 
 def load_keys(file: Path | None) -> Keys:
-    """The keys in the file; new ones, written there, when it does not exist."""
-    if file and file.is_file():
-        return Keys(**json.loads(file.read_text()))
+    """The keys in the file; new ones, written there, when it does not exist. Raises HostError when it holds anything else."""
+    if file and file.exists():
+        return _read(file)
     keys = Keys(master=secrets.token_urlsafe(32), host={"default": secrets.token_urlsafe(32)})
     if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps({"master": keys.master, "system": {}, "host": dict(keys.host), "functions": {}}))
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, json.dumps({"master": keys.master, "system": {}, "host": dict(keys.host), "functions": {}}))
+        except OSError as error:
+            raise HostError(f"the keys cannot be written to {file}: {error}") from None
     return keys
+
+
+def _read(file: Path) -> Keys:
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise HostError(f"the keys in {file} cannot be read: {error}") from None
+    if not isinstance(content, dict) or not _is_key(content.get("master")):
+        raise HostError(f"the keys in {file} must be a JSON object with the key 'master'")
+    if unknown := sorted(set(content) - {"master", *GROUPS}):
+        raise HostError(f"the keys in {file} have {unknown[0]!r}, which is none of master, {', '.join(GROUPS)}")
+    for group in GROUPS:
+        named = content.get(group, {})
+        if not isinstance(named, dict) or not all(map(_is_key, named.values())):
+            raise HostError(f"the keys in {file} have {group!r}, which must be a JSON object of keys by name")
+    return Keys(**content)
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and value != ""

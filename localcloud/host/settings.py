@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import platform
 import re
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from .host_json import HostError, HostJson, HttpOptions, QueueOptions, parse_tim
 __all__ = ["HostError", "HostSettings", "HttpOptions", "QueueOptions", "Shutdown", "parse_time", "read_settings"]
 
 HTTP_BODY_LIMIT = 104_857_600
+HIGHEST_PORT = 65535
+HIGHEST = 2**31 - 1
+SHORTEST_LEASE = 1  # second: queues know no shorter one
 LONGEST_HOST_ID = 32
 log = logging.getLogger("host.settings")
 SWITCHED_ON = {"1", "true"}
@@ -107,29 +111,30 @@ def read_settings(app: Path, environment: Mapping[str, str], **command_line: Any
     host = HostJson(read_json(app / "host.json"), merged)
     for name in host.unheeded:
         log.warning("host.json: %s is not supported by the local host and is not heeded", name)
-    start = local.get("Host") or {}
+    start = _section(local, "Host")
     if command_line.get("port") is None:
-        command_line["port"] = int(start.get("LocalHttpPort") or 7071)
+        command_line["port"] = start.get("LocalHttpPort") or 7071
+    command_line["port"] = int(_number("the port (--port, or LocalHttpPort in local.settings.json)", command_line["port"], 0, HIGHEST_PORT))
     return HostSettings(
         app=app.resolve(),
         cors=tuple(origin.strip() for origin in str(start.get("CORS") or "").split(",") if origin.strip()),
         environment=merged,
         function_timeout=host.function_timeout,
-        body_limit=int(merged.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", HTTP_BODY_LIMIT)),
+        body_limit=int(_given(merged, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", HTTP_BODY_LIMIT)),
         log_level=host.log_level,
         workers=_workers(merged),
-        worker_pause=float(merged.get("LOCALCLOUD_WORKER_PAUSE_SECONDS", "10")),
+        worker_pause=_given(merged, "LOCALCLOUD_WORKER_PAUSE_SECONDS", 10),
         shutdown=Shutdown(drain=merged.get("FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING", "").lower() in SWITCHED_ON),
         http=host.http,
-        queues=host.queues(float(merged.get("LOCALCLOUD_LEASE_SECONDS", "600"))),
+        queues=host.queues(_given(merged, "LOCALCLOUD_LEASE_SECONDS", 600, SHORTEST_LEASE)),
         **command_line,
     )
 
 
 def _values(local: Mapping[str, Any]) -> dict[str, str]:
     """`Values` and `ConnectionStrings` of local.settings.json, as the names that they have in the environment."""
-    values = local.get("Values") or {}
-    strings = local.get("ConnectionStrings") or {}
+    values = _section(local, "Values")
+    strings = _section(local, "ConnectionStrings")
     named = {f"ConnectionStrings:{name}": _string(value) for name, value in strings.items()}
     return {**{name: _text(value) for name, value in values.items()}, **named}
 
@@ -141,6 +146,27 @@ def _text(value: Any) -> str:
 def _string(value: Any) -> str:
     """A connection string, which may be an object that has it."""
     return _text(value.get("ConnectionString")) if isinstance(value, dict) else _text(value)
+
+
+def _section(local: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = local.get(name) or {}
+    if not isinstance(section, Mapping):
+        raise HostError(f"local.settings.json: {name} must be a JSON object")
+    return section
+
+
+def _given(environment: Mapping[str, str], name: str, default: float, low: float = 0) -> float:
+    return _number(name, environment.get(name, default), low, HIGHEST)
+
+
+def _number(name: str, given: Any, low: float, high: int) -> float:
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not low <= number <= high:
+        raise HostError(f"{name} is {given!r}, it must be a number from {low} to {high}")
+    return number
 
 
 def _workers(environment: Mapping[str, str]) -> int:

@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from localcloud.files import write_whole
 
@@ -37,15 +37,16 @@ class StatusStore:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._known: dict[str, dict[str, str]] = json.loads(file.read_text()) if file and file.is_file() else {}
+        self._known: dict[str, Any] = _read(file) if file and file.exists() else {}
 
     def read(self, function: str) -> Status | None:
-        """The status that was written last."""
+        """The status that was written last; none when it makes no sense, which is logged."""
         found = self._known.get(function)
-        if not found:
+        try:
+            return found and _status(found)
+        except (LookupError, TypeError, ValueError) as error:
+            log.error("function %s: its status cannot be read, and begins anew: %s", function, error)  # noqa: TRY400
             return None
-        last = None if found["Last"] == NEVER else datetime.fromisoformat(found["Last"])
-        return Status(last, datetime.fromisoformat(found["Next"]), datetime.fromisoformat(found["LastUpdated"]))
 
     def write(self, function: str, status: Status) -> None:
         """Remember it. That it cannot be written is logged and stops nothing."""
@@ -55,6 +56,30 @@ class StatusStore:
                 write_whole(self._file, json.dumps(self._known))
         except OSError as error:
             log.error("function %s: its status cannot be written: %s", function, error)  # noqa: TRY400
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What is in the file; nothing when it is damaged: the timers begin anew, as they do without a file."""
+    try:
+        content = json.loads(file.read_text())
+        if not isinstance(content, dict):
+            raise TypeError("it is no JSON object")  # noqa: TRY301
+    except (OSError, TypeError, ValueError) as error:
+        log.error("the status of the timers in %s cannot be read, and begins anew: %s", file, error)  # noqa: TRY400
+        return {}
+    return content
+
+
+def _status(found: Any) -> Status:
+    last = None if found["Last"] == NEVER else _moment(found["Last"])
+    return Status(last, _moment(found["Next"]), _moment(found["LastUpdated"]))
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset")
+    return moment
 
 
 def starting_point(stored: Status | None, schedule: Schedule, now: datetime) -> tuple[Status, bool]:
@@ -81,11 +106,15 @@ class Lock:
         self._file: IO[bytes] | None = None
 
     def take(self) -> bool:
-        """Whether this host has the timer now."""
+        """Whether this host has the timer now; so it has when there cannot be a lock, which is logged."""
         if self._folder is None or self._file:
             return True
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = (self._folder / f"{self._function}.lock").open("ab")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = (self._folder / f"{self._function}.lock").open("ab")
+        except OSError as error:
+            log.error("function %s: other hosts are not kept from firing it: %s", self._function, error)  # noqa: TRY400
+            return True
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

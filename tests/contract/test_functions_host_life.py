@@ -136,6 +136,26 @@ class TestLife:
         assert "did not start" in errors[0]
         wait_for(lambda: not is_alive(worker), 5, "the end of the worker")
 
+    @pytest.mark.parametrize(
+        ("words", "environment", "message"),
+        [
+            (["--port", "99999"], {}, "--port, or LocalHttpPort in local.settings.json) is 99999"),
+            (["--socket", "99"], {}, "--socket 99 is no socket that listens"),
+            (["--port", "0", "--keys", "{folder}"], {}, "the keys in {folder} cannot be read"),
+            (["--port", "0"], {"LOCALCLOUD_LEASE_SECONDS": "x"}, "LOCALCLOUD_LEASE_SECONDS is 'x'"),
+        ],
+    )
+    def test_what_it_cannot_be_started_with_is_said_in_one_line(
+        self, tmp_path: Path, words: list[str], environment: dict[str, str], message: str
+    ) -> None:
+        words = [word.format(folder=tmp_path) for word in words]
+        command = [sys.executable, "-m", "localcloud.host", "--app", str(an_app(tmp_path, WHO)), *words]
+
+        ended = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+
+        assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+        assert message.format(folder=tmp_path) in ended.stderr.splitlines()[-1]
+
     def test_what_the_app_prints_is_in_the_log(self, tmp_path: Path) -> None:
         child = HostChild(
             HostCommand(

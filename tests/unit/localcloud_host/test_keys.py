@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.host.host_json import HostError
 from localcloud.host.keys import Keys, Level, load_keys, may_call
 
 KEYS = Keys(master="m", system={"s": "s"}, host={"default": "h"}, functions={"start": "f"})
@@ -48,3 +49,32 @@ def test_keys_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> N
 
     assert load_keys(file) == keys
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read: Expecting property name"),
+        ("[]", "must be a JSON object with the key 'master'"),
+        ('{"host": {}}', "must be a JSON object with the key 'master'"),
+        ('{"master": "m", "admin": "a"}', "have 'admin', which is none of master, system, host, functions"),
+        ('{"master": "m", "host": "h"}', "have 'host', which must be a JSON object of keys by name"),
+        ('{"master": "m", "functions": {"f": 1}}', "have 'functions', which must be"),
+    ],
+)
+def test_a_file_of_anything_else_is_named(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(content)
+
+    with pytest.raises(HostError, match=message) as caught:
+        load_keys(file)
+    assert str(file) in str(caught.value)
+
+
+def test_keys_that_cannot_be_kept_are_not_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(HostError, match="the keys cannot be written to"):
+        load_keys(tmp_path / "file" / "keys.json")
+    with pytest.raises(HostError, match="cannot be read"):
+        load_keys(tmp_path)

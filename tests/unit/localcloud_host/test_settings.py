@@ -87,6 +87,38 @@ def test_a_wrong_value_is_named(app: Path, content: dict[str, Any], message: str
         read_settings(app, {})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", "abc"),
+        ("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", "-1"),
+        ("LOCALCLOUD_LEASE_SECONDS", "x"),
+        ("LOCALCLOUD_LEASE_SECONDS", "0"),
+        ("LOCALCLOUD_WORKER_PAUSE_SECONDS", "nan"),
+    ],
+)
+def test_a_setting_that_is_no_such_number_is_named(app: Path, name: str, value: str) -> None:
+    with pytest.raises(HostError, match=f"^{name} is '{value}', it must be a number from"):
+        read_settings(app, {name: value})
+
+
+@pytest.mark.parametrize("port", [99999, -1])
+def test_a_port_that_there_is_not_is_named(app: Path, port: int) -> None:
+    with pytest.raises(HostError, match=f"--port, .* is {port}, it must be a number from 0 to 65535"):
+        read_settings(app, {}, port=port)
+
+
+@pytest.mark.parametrize("content", [{"Host": {"LocalHttpPort": "abc"}}, {"Host": []}, {"Host": "x"}, {"Values": ["x"]}])
+def test_local_settings_that_make_no_sense_are_named(app: Path, content: dict[str, Any]) -> None:
+    write(app, "local.settings.json", content)
+
+    if content == {"Host": []}:  # as good as nothing
+        assert read_settings(app, {}).port == 7071
+        return
+    with pytest.raises(HostError, match=r"local\.settings\.json"):
+        read_settings(app, {})
+
+
 def test_a_folder_without_an_app_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=r"has no function_app\.py"):
         read_settings(tmp_path, {})

@@ -234,6 +234,33 @@ class TestMonitor:
         """3: written best-effort after each run (a failed write is only logged)."""
         assert World(store=StatusStore(tmp_path / "absent" / "timers.json")).live(2.5).starts == [1.0, 2.0]
 
+    @pytest.mark.parametrize(
+        "content", ["{", "[]", "\udcff", '{"t": 1}', '{"t": {"Last": "x"}}', '{"t": {"Last": "x", "Next": "y", "LastUpdated": "z"}}']
+    )
+    def test_a_damaged_status_is_logged_and_begins_anew(self, tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture) -> None:
+        """3: as a timer that never ran."""
+        file = tmp_path / "timers.json"
+        file.write_text(content, errors="surrogateescape")
+
+        world = World(store=StatusStore(file)).live(1.5)
+
+        assert "begins anew" in caplog.text
+        assert (world.starts, world.past_due) == ([1.0], [False])
+        assert StatusStore(file).read("t") == Status(NOON + HOUR, NOON + 2 * HOUR, NOON + HOUR)
+
+    def test_a_status_without_an_offset_is_none(self, tmp_path: Path) -> None:
+        (tmp_path / "timers.json").write_text(json.dumps({"t": dict.fromkeys(("Last", "Next", "LastUpdated"), "2026-11-22T12:00:00")}))
+
+        assert StatusStore(tmp_path / "timers.json").read("t") is None
+
+    def test_a_file_where_a_folder_should_be_keeps_no_timer_from_firing(self, tmp_path: Path) -> None:
+        file = tmp_path / "state"
+        file.touch()
+
+        world = World(store=StatusStore(file / "timers.json"), lock=Lock(file / "locks", "t")).live(1.5)
+
+        assert world.starts == [1.0]
+
     def test_only_one_of_two_hosts_fires(self, tmp_path: Path) -> None:
         """3: single instance: listener lease, others retry every 60 s."""
         first = Lock(tmp_path, "t")
