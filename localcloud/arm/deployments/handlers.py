@@ -33,7 +33,7 @@ class Deployments:
         self._history = History(state)
         self._preparation = Preparation(state)
         self._preflight = Preflight(state, self._preparation)
-        self._what_if = WhatIf(state, self._preparation, self._preflight)
+        self._what_if = WhatIf(state)
         self._engine = Engine(state)
 
     def routes(self) -> list[Route]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.arm.deployments import errors
+from localcloud.arm.deployments.masks import Veil
 from localcloud.arm.deployments.schemas import TYPE_KEYS, Mismatch, Schemas
-from localcloud.arm.errors import invalid_content, not_supported
+from localcloud.arm.errors import ArmError, invalid_content, not_supported
 from localcloud.arm.expressions import Evaluation, Evaluator, ExpressionError
 from localcloud.arm.expressions.jsons import load
 from localcloud.arm.expressions.values import find_key
@@ -31,10 +32,13 @@ class _Value:
 class Parameters:
     """Values by name, whatever its case. Raises ARM's errors for missing, unknown and ill-typed ones when it is made."""
 
-    def __init__(self, source: Mapping[str, Any], given: Mapping[str, Any], *, secrets: Secrets | None = None) -> None:
+    def __init__(
+        self, source: Mapping[str, Any], given: Mapping[str, Any], *, secrets: Secrets | None = None, veil: Veil | None = None
+    ) -> None:
         self._declared = {name: _declaration(name, declared) for name, declared in (source.get("parameters") or {}).items()}
         self._schemas = Schemas(source)
         self._secrets = secrets
+        self._veil = veil
         self._values: dict[str, _Value] = {}
         self._references: dict[str, Any] = {}
         self._pending: set[str] = set()
@@ -140,6 +144,9 @@ class Parameters:
     def _checked(self, name: str, value: Any, *, secret: bool = False) -> _Value:
         declared = self._declared[name]
         secure = self._guard(name, lambda: self._schemas.is_secure(declared))
+        if self._veil is not None:
+            # What has other secrets in it need not be of its type: with the true ones it has been found to be.
+            return _Value(self._veil(value) if secret or secure else value, secret or secure)
         try:
             self._guard(name, lambda: self._schemas.check(declared, value, hide=secret))
         except Mismatch as error:
@@ -167,6 +174,18 @@ def _declaration(name: str, given: Any) -> Mapping[str, Any]:
                 f"Path 'properties.template.parameters.{name}.{key}', line 1, position 1."
             )
     return {_KEYS[key.lower()]: value for key, value in given.items()}
+
+
+def secure_names(source: Mapping[str, Any]) -> set[str]:
+    """The parameters that hold secrets, in lower case; those whose type makes no sense count as well."""
+    schemas, found = Schemas(source), set()
+    for name, declared in (source.get("parameters") or {}).items():
+        try:
+            if schemas.is_secure(_declaration(name, declared)):
+                found.add(name.lower())
+        except (ArmError, ExpressionError):
+            found.add(name.lower())
+    return found
 
 
 def _is_left_out(entry: Any, declared: Mapping[str, Any]) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import posixpath
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.calls import Call
 from localcloud.arm.deployments import errors
-from localcloud.arm.deployments.masks import CHANGED
-from localcloud.arm.deployments.parameters import Secrets
+from localcloud.arm.deployments.masks import Veil
+from localcloud.arm.deployments.parameters import Secrets, secure_names
 from localcloud.arm.deployments.plan import Plan, make_plan
 from localcloud.arm.deployments.requests import Request, read_request
 from localcloud.arm.deployments.scope import Scope, Surroundings
@@ -56,11 +57,12 @@ def beside(link: Mapping[str, str], relative: str) -> dict[str, str]:
 
 
 class Preparation:
-    """With `other_secrets`, Key Vault gives other values than it has: for what-if, to find out what is made of them."""
+    """With a `veil`, all secrets are others than they are: for what-if, to find out what is made of them. `chance` is for `newGuid`."""
 
-    def __init__(self, state: ArmState, *, other_secrets: bool = False) -> None:
+    def __init__(self, state: ArmState, *, veil: Veil | None = None, chance: random.Random | None = None) -> None:
         self._state = state
-        self._other_secrets = other_secrets
+        self._veil = veil
+        self._chance = chance or state.ids
 
     def prepare(self, call: Call, target: Target, name: str, evaluation: Evaluation | None = None) -> Prepared:
         """What the body of the call asks for. Raises ARM's errors; nothing has been done then."""
@@ -76,7 +78,7 @@ class Preparation:
             target.group,
             _deployment(request, template, name),
             now=self._state.clock.now(),
-            ids=self._state.ids,
+            ids=self._chance,
             deployer={"objectId": call.actor, "tenantId": settings.tenant},
         )
 
@@ -90,7 +92,7 @@ class Preparation:
         evaluation: Evaluation | None = None,
     ) -> Prepared:
         secrets = self._secrets(str(around.deployer.get("objectId", "")))
-        scope = Scope(template.source, request.parameters, around, secrets=secrets, evaluation=evaluation)
+        scope = Scope(template.source, request.parameters, around, secrets=secrets, veil=self._veil, evaluation=evaluation)
         plan = make_plan(template, scope, target)
         return Prepared(name, target, request, template, plan, scope.evaluator.evaluation)
 
@@ -98,8 +100,7 @@ class Preparation:
         """What a parameter that refers to a vault's secret gets, by the deployer's rights."""
 
         def read(vault: str, name: str, version: str | None) -> str:
-            value = self._state.key_vaults.secret(actor, vault, name, version)
-            return value + CHANGED if self._other_secrets else value
+            return self._state.key_vaults.secret(actor, vault, name, version)
 
         return read
 
@@ -141,8 +142,8 @@ def _deployment(request: Request, template: Template, name: str) -> dict[str, An
 
 def _open(request: Request, template: Template) -> dict[str, Any]:
     """The parameters as they were given, but for the values of secure ones."""
-    declared = {name.lower(): str(one.get("type", "")).lower() for name, one in (template.source.get("parameters") or {}).items()}
-    return {name: {} if declared.get(name.lower(), "").startswith("secure") else given for name, given in request.parameters.items()}
+    secure = secure_names(template.source)
+    return {name: {} if name.lower() in secure else given for name, given in request.parameters.items()}
 
 
 def _no_spec(link: str) -> ArmError:

@@ -27,6 +27,7 @@ from datetime import datetime
 from typing import Any
 
 from localcloud.arm.deployments import places
+from localcloud.arm.deployments.masks import Veil
 from localcloud.arm.deployments.parameters import Parameters, Secrets
 from localcloud.arm.deployments.positions import placed
 from localcloud.arm.deployments.user_functions import user_functions
@@ -64,6 +65,7 @@ class Scope:
         around: Surroundings,
         *,
         secrets: Secrets | None = None,
+        veil: Veil | None = None,
         evaluation: Evaluation | None = None,
     ) -> None:
         functions = places.functions(around)
@@ -71,7 +73,7 @@ class Scope:
         self.around = around
         self.evaluator = Evaluator(functions, evaluation)
         try:
-            self.parameters = Parameters(source, given, secrets=secrets)
+            self.parameters = Parameters(source, given, secrets=secrets, veil=veil)
             functions.update(user_functions(source, Catalog(functions), self.evaluator.evaluation))
         except ArmError as error:
             raise placed(error, source) from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.unit.localcloud.deploying import IDENTITY, RG, deploy, identity, inner, nested, puts, registry, waited
 from tests.unit.localcloud.worlds import DEPLOYMENTS, GROUPS, World, deployment, group_body, group_resource, make_world, template
 
@@ -281,3 +283,99 @@ def test_nothing_is_changed() -> None:
     found = changes(world, template([changed, {**site, "properties": {"siteConfig": other}}, identity("new"), *others]), mode="Complete")
     assert found["new"]["changeType"] == "Create"
     assert picture(world.state, set()) == before
+
+
+TYPED = {
+    "refers": {"languageVersion": "2.0", "definitions": {"t": {"type": "securestring"}}, "parameters": {"p": {"$ref": "#/definitions/t"}}},
+    "inside": {
+        "languageVersion": "2.0",
+        "definitions": {"t": {"type": "object", "properties": {"pw": {"type": "securestring"}}}},
+        "parameters": {"p": {"$ref": "#/definitions/t"}},
+    },
+    "in place": {
+        "languageVersion": "2.0",
+        "parameters": {"p": {"type": "object", "properties": {"pw": {"type": "securestring"}}}},
+    },
+    "other case": {"parameters": {"p": {"Type": "SECUREstring"}}},
+}
+
+
+@pytest.mark.parametrize("how", TYPED)
+def test_a_secret_is_masked_however_its_type_is_declared(how: str) -> None:
+    value: Any = {"pw": "s3cret"} if how.startswith("in") else "s3cret"
+    shown = "[parameters('p').pw]" if how.startswith("in") else "[parameters('p')]"
+    resource = identity("a", tags={"t": shown, "given": "[string(deployment().properties.parameters)]"})
+    resources: Any = {"a": resource} if "languageVersion" in TYPED[how] else [resource]
+    found = what_if(make_world(), {**template(), **TYPED[how], "resources": resources}, p=value)
+    assert found["status"] == "Succeeded"
+    assert found["properties"]["changes"][0]["after"]["tags"]["t"] == "*******"
+    assert "s3cret" not in json.dumps(found)
+
+
+def tags_of(value: str, given: Any, **declared: Any) -> Any:
+    source = template([identity("a", tags=value)], parameters={"s": {"type": "secureString", **declared}})
+    return changes(make_world(), source, **({} if given is None else {"s": given}))["a"]["after"].get("tags", "*******")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "take(parameters('s'), 3)",
+        "skip(parameters('s'), 3)",
+        "substring(parameters('s'), 2, 4)",
+        "first(split(parameters('s'), '.'))",
+        "last(split(parameters('s'), '.'))",
+        "last(parameters('s'))",
+        "string(length(parameters('s')))",
+        "toUpper(take(parameters('s'), 1))",
+    ],
+)
+@pytest.mark.parametrize("secret", ["secret.value", "qqqqqqq.MMMMMMM", "1234.5678q", "MqMqMq.M"])
+def test_parts_of_a_secret_are_masked(expression: str, secret: str) -> None:
+    assert tags_of(f"[createObject('t', {expression}, 'plain', 'x')]", secret) in ({"t": "*******", "plain": "x"}, "*******")
+
+
+def test_parts_of_a_secret_are_masked_in_a_nested_deployment() -> None:
+    source = template([identity("a", tags={"t": "[take(parameters('p'), 2)]"})], parameters={"p": {"type": "secureString"}})
+    for secret in ("secret", "MMqq", "xyz"):
+        outer = nested("n", inner(source, p="[parameters('s')]"))
+        for _ in range(3):
+            outer = nested("o", inner(template([outer], parameters={"s": {"type": "secureString"}}), s="[parameters('s')]"))
+        found = changes(make_world(), template([outer], parameters={"s": {"type": "secureString"}}), s=secret)
+        assert found["a"]["after"]["tags"] == {"t": "*******"}
+
+
+@pytest.mark.parametrize("value", [{"n": 4711, "b": True, "f": False, "l": ["x"]}, {"n": 0, "b": False, "f": True, "l": ["q"]}])
+def test_numbers_booleans_items_and_keys_of_a_secure_object_are_masked(value: dict[str, Any]) -> None:
+    shown = {
+        "n": "[parameters('s').n]",
+        "b": "[parameters('s').b]",
+        "f": "[parameters('s').f]",
+        "l": "[parameters('s').l[0]]",
+        "keys": "[join(objectKeys(parameters('s')), ',')]",
+        "all": "[parameters('s')]",
+    }
+    source = template([identity("a", properties=shown)], parameters={"s": {"type": "secureObject"}})
+    assert set(changes(make_world(), source, s=value)["a"]["after"]["properties"].values()) == {"*******"}
+
+
+def test_keys_and_names_that_are_secrets_are_masked() -> None:
+    assert tags_of("[createObject(parameters('s'), 'x')]", "s3cret") == "*******"
+    source = template([identity("[concat('n-', parameters('s'))]"), identity("b")], parameters={"s": {"type": "secureString"}})
+    found = what_if(make_world(), source, s="s3cret")
+    assert "s3cret" not in json.dumps(found)
+    assert [one["changeType"] for one in found["properties"]["changes"]] == ["Unsupported", "Create"]
+
+
+@pytest.mark.parametrize("default", ["[newGuid()]", "[concat('s3c', 'ret')]", "[uniqueString(resourceGroup().id)]", "s3cret"])
+def test_a_secure_default_is_masked_whatever_it_is(default: str) -> None:
+    assert tags_of("[createObject('t', parameters('s'), 'u', take(parameters('s'), 4))]", None, defaultValue=default) == {
+        "t": "*******",
+        "u": "*******",
+    }
+
+
+def test_a_bug_is_a_failure_and_no_wait_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcloud.arm.deployments.whatif.WhatIf._changes", lambda *_: 1 / 0)
+    found = what_if(make_world(), template([identity("a")]))
+    assert (found["status"], found["error"]["code"]) == ("Failed", "InternalServerError")
