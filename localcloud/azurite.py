@@ -186,19 +186,23 @@ class Azurite:
         except subprocess.TimeoutExpired:
             raise AzuriteError(f"Azurite did not die in {CRASH_TIMEOUT:.0f} s: {self._last_line()}") from None
         self.stop()
-        for port in self.ports:
-            self._held.enter_context(_hold(port))
+        self._hold_ports()
 
     def restart(self) -> None:
-        """Starts it again after a crash, at the same ports: its clients know no others."""
+        """Starts it again while its ports are held, as after a crash, at the same ports: its clients know no others."""
         with self._held.pop_all():
             self._start()
 
     def empty(self) -> None:
         """Starts it again with nothing in it, at the same ports."""
         self.stop()
+        self._hold_ports()
         shutil.rmtree(self._folder)
-        self._start()
+        self.restart()
+
+    def _hold_ports(self) -> None:
+        for port in self.ports:
+            self._held.enter_context(_hold(port))
 
     def __enter__(self) -> Self:
         self.start()

@@ -52,10 +52,12 @@ class Cloud(Controls):
         self._host: HostChild | None = None
         self._workflows: WorkflowFolder | None = None
         self._changing = threading.Lock()
+        self._stopped = False
 
     def start(self) -> None:
         """Start everything; raises CloudError with one line that says what is missing and what to do."""
         self.state_file.refuse_if_running()
+        self._stopped = False
         try:
             with _explained():
                 self._start()
@@ -64,7 +66,10 @@ class Cloud(Controls):
             raise
 
     def stop(self) -> None:
-        """Stop everything, in the reverse order."""
+        """Stop everything, in the reverse order. A reset that is under way is waited for, and none begins any more."""
+        with self._changing:
+            self._stopped = True
+        # Without the lock: the servers that end here may have a call for a reset, which is refused.
         self._stack.close()
 
     def _start(self) -> None:
@@ -233,8 +238,13 @@ class Cloud(Controls):
         return log.read_text(errors="replace").splitlines()[-count:] if log else []
 
     def reset(self) -> None:
-        """Everything back to the beginning: no run, file, message, call or fault, no resource but a fresh start's; with the same key."""
-        with self._changing:
+        """Everything back to the beginning: no run, file, message, call or fault, no resource but a fresh start's; with the same key.
+
+        Raises CloudError when it cannot be done.
+        """
+        with self._changing, _explained("be reset"):
+            if self._stopped:
+                raise CloudError("the local cloud is stopping")
             if self.settings.host:
                 self.host.kill()
             self.azure.start_over()
@@ -287,11 +297,11 @@ def _running(part: Part | None) -> Part:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(what: str = "start") -> Iterator[None]:
     """What the parts raise for the user, as the one error of the whole."""
     try:
         yield
     except (AzuriteError, HostError, ImageMapError) as error:
         raise CloudError(str(error)) from None
     except OSError as error:  # no space, no permission, a file where a folder should be: its words name the path
-        raise CloudError(f"the local cloud cannot start: {error}") from None
+        raise CloudError(f"the local cloud cannot {what}: {error}") from None

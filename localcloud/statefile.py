@@ -16,6 +16,9 @@ from localcloud.errors import CloudError
 from localcloud.files import write_whole
 from localcloud.ports import is_free
 
+NEEDED = {"url", "pid", "arm", "ca", "key"}
+"""What the commands read of it."""
+
 
 class StateFile:
     """The file in the state folder; it has the app's key, so only its owner may read it."""
@@ -24,13 +27,15 @@ class StateFile:
         self.path = folder / "cloud.json"
 
     def read(self) -> dict[str, Any] | None:
-        """What was written by a cloud that is up; None when there is none, or the one that wrote it was killed."""
+        """What was written by a cloud that is up; None when there is none, the one that wrote it was killed, or the file is damaged."""
         try:
             content: dict[str, Any] = json.loads(self.path.read_text())
-        except (OSError, ValueError):
+            pid, port = content["pid"], int(content["url"].rpartition(":")[2])
+            # The process number of one that was killed may be somebody else's by now: does it listen, too?
+            is_up = type(pid) is int and pid > 0 and is_alive(pid) and not is_free(port)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None
-        # The process number of one that was killed may be somebody else's by now: does it listen, too?
-        return content if is_alive(int(content["pid"])) and not is_free(int(content["url"].rpartition(":")[2])) else None
+        return content if is_up and content.keys() >= NEEDED else None
 
     def write(self, content: Mapping[str, Any]) -> None:
         """Write it in one piece."""
@@ -70,6 +75,8 @@ def only_one_in(folder: Path) -> Iterator[None]:
 def data_folder(folder: Path, kept: Path | None) -> Iterator[Path]:
     """A fresh folder below the state folder, removed at the end; or the one that is kept, which no second cloud may use meanwhile."""
     if kept:
+        if kept.resolve() == folder.resolve():
+            raise CloudError(f"{kept} is the local cloud's own folder: give --state another one, such as {kept / 'kept'}")
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)
         with only_one_in(kept):
             yield kept.resolve()

@@ -33,6 +33,7 @@ from localcloud.arm.journal import Asked
 from localcloud.arm.ready_made import READY_MADE
 from localcloud.arm.state import ArmState
 from localcloud.clock import ScaledClock
+from localcloud.errors import CloudError
 
 VERSION = 1
 """Grows when something that was there is changed or taken away, not when something is added."""
@@ -160,6 +161,8 @@ async def _answered(work: Callable[..., Any], *arguments: Any) -> Response:
         return _json({"error": str(error)}, 404)
     except (ValueError, TypeError) as error:
         return _json({"error": str(error)}, 400)
+    except CloudError as error:
+        return _json({"error": str(error)}, 500)
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
@@ -11,19 +10,26 @@ import click
 from localcloud.cli import running
 from localcloud.cli.calls import calls
 from localcloud.cli.clients import env
+from localcloud.cli.clock import clock, reset
 from localcloud.cli.errors import Trouble
 from localcloud.cli.faults import faults
-from localcloud.cli.hands import clock, groups, reset
+from localcloud.cli.groups import groups
 from localcloud.cli.images import push
 from localcloud.cli.options import STATE, options_of_up, settings_of
 from localcloud.errors import CloudError
 from localcloud.statefile import StateFile
 
+WORDS = "localcloud.words"
 NONE_UP = "none is up in this folder"
 
 
 class Commands(click.Group):
     """The group of all commands: what the cloud's parts raise for the user is one line, and Ctrl-C an exit code."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words as they are, for who begins another process with them."""
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -60,7 +66,8 @@ localcloud.add_command(env)
 @localcloud.command()
 @options_of_up
 @click.option("-d", "--background", is_flag=True, help="Return as soon as it is ready, and leave it running.")
-def up(background: bool, **given: Any) -> None:
+@click.pass_context
+def up(context: click.Context, /, background: bool, **given: Any) -> None:
     """Start a local cloud, say how to use it, and wait for Ctrl-C.
 
     It is new each time: no runs, no files, another key. With --state FOLDER storage, keys, vaults and what was declared to ARM are those of
@@ -76,7 +83,7 @@ def up(background: bool, **given: Any) -> None:
     if not background:
         running.in_foreground(settings)
         return
-    found = running.in_background([word for word in sys.argv[1:] if word not in {"-d", "--background"}], STATE)
+    found = running.in_background([word for word in context.meta[WORDS] if word not in {"-d", "--background"}], STATE)
     running.say(f"up at {found['url']} (process {found['pid']}, log: {found['log']})")
     running.say(f"arm       {found['arm']}")
     running.say(f"key       {found['key']}")

@@ -79,7 +79,8 @@ def in_background(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
     StateFile(folder).refuse_if_running()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = folder / "up.log"
-    with log.open("wb") as output:
+    log.unlink(missing_ok=True)  # whoever could read that one
+    with open(log, "xb", opener=_for_its_owner) as output:  # it says the key
         process = subprocess.Popen(
             [sys.executable, "-m", "localcloud", *arguments],
             stdin=subprocess.DEVNULL,
@@ -92,6 +93,10 @@ def in_background(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
     except BaseException:
         process.terminate()
         raise
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _until_ready(process: subprocess.Popen[bytes], folder: Path, log: Path) -> dict[str, Any]:

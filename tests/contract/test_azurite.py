@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -68,6 +69,24 @@ def test_what_it_has_answered_survives_a_crash_and_its_address_stays(authority: 
                 tables.write([Row(partition="p", row="r", body=b"3", etag=etag)])
             assert count(azurite, authority) == 2, "the message that was delayed is still there, and hidden"
             queue.close()
+
+
+def test_its_ports_are_given_to_nobody_while_it_is_emptied(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Azurite(tmp_path / "azurite", authority.certificate, authority.key) as azurite:
+        tried: list[int] = []
+
+        def remove(folder: Path) -> None:
+            for port in azurite.ports:
+                with pytest.raises(OSError, match="in use"), socket.socket() as other:
+                    other.bind(("127.0.0.1", port))
+                tried.append(port)
+            (folder / "removed").touch()
+
+        monkeypatch.setattr("shutil.rmtree", remove)
+        azurite.empty()
+
+        assert tried == [*azurite.ports]
+        assert not any(is_free(port) for port in azurite.ports)
 
 
 def received(azurite: Azurite, authority: Authority) -> list[str]:

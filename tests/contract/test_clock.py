@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from localcloud.arm import ArmSettings, ArmState
 from localcloud.arm.side_door import side_door
 from localcloud.clock import LONGEST, ScaledClock
+from localcloud.errors import CloudError
 from tests.unit.localcloud.worlds import FakeRuntime
 from tests.waiting import wait_for
 
@@ -178,12 +179,28 @@ def test_calls_are_made_one_at_a_time_whoever_advances_the_clock(clock: ScaledCl
     ],
 )
 def test_the_side_door_does_not_move_the_clock_by_nonsense(clock: ScaledClock, given: dict[str, Any], words: str) -> None:
-    async def answer() -> httpx.Response:
-        app = Starlette(routes=side_door(ArmState(ArmSettings(), clock, FakeRuntime())))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
-            return await client.post("/localcloud/clock", json=given)
-
-    found = asyncio.run(answer())
+    found = posted(ArmState(ArmSettings(), clock, FakeRuntime()), "clock", given)
 
     assert (found.status_code, words in found.json()["error"]) == (400, True)
     assert not clock.state["paused"]
+
+
+def test_a_reset_that_fails_says_why_at_the_side_door(clock: ScaledClock) -> None:
+    def fail() -> dict[str, Any]:
+        raise CloudError("Azurite did not start")
+
+    state = ArmState(ArmSettings(), clock, FakeRuntime())
+    state.start_over = fail
+
+    found = posted(state, "reset", {})
+
+    assert (found.status_code, found.json()) == (500, {"error": "Azurite did not start"})
+
+
+def posted(state: ArmState, path: str, given: dict[str, Any]) -> httpx.Response:
+    async def answer() -> httpx.Response:
+        transport = httpx.ASGITransport(Starlette(routes=side_door(state)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return await client.post(f"/localcloud/{path}", json=given)
+
+    return asyncio.run(answer())

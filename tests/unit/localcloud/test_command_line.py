@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
+import httpx
 import pytest
 from click.testing import CliRunner
 
+from localcloud.__main__ import main
+from localcloud.cli import running
 from localcloud.cli.commands import localcloud
 from localcloud.cli.options import options_of_up, settings_of
+from localcloud.cli.side import Side
 from localcloud.settings import CloudSettings
 
 
@@ -76,3 +82,47 @@ def test_what_is_kept_is_in_json_for_programs(tmp_path: Path, monkeypatch: pytes
     result = CliRunner().invoke(localcloud, ["status", "--json"])
 
     assert (result.exit_code, json.loads(result.output)["pid"]) == (0, 1)
+
+
+def test_in_the_background_it_gets_the_words_of_the_call_and_not_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[str]] = []
+    found = {"url": "", "pid": 1, "arm": "", "key": "", "log": ""}
+    monkeypatch.setattr("localcloud.cli.running.in_background", lambda words, _folder: given.append(words) or found)
+    monkeypatch.setattr("sys.argv", ["pytest", "something", "else"])
+
+    with pytest.raises(SystemExit) as ended:
+        main(["up", "-d", "--seed", "7"])
+
+    assert (ended.value.code, given) == (0, [["up", "--seed", "7"]])
+
+
+def test_the_log_of_the_background_is_its_owner_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "up.log").write_text("of an older version")
+    (tmp_path / "up.log").chmod(0o644)
+    modes: list[int] = []
+
+    def popen(_command: list[str], stdout: Any, **_more: Any) -> SimpleNamespace:
+        modes.append(os.fstat(stdout.fileno()).st_mode & 0o777)
+        return SimpleNamespace(pid=1)
+
+    monkeypatch.setattr("subprocess.Popen", popen)
+    monkeypatch.setattr("localcloud.cli.running._until_ready", lambda *_: {})
+    running.in_background(["up"], tmp_path)
+
+    assert modes == [0o600]
+
+
+def test_a_group_s_name_is_one_segment_of_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return httpx.Response(200, json={})
+
+    side = Side({"arm": "https://arm"}, httpx.MockTransport(answer))
+    monkeypatch.setattr("localcloud.cli.side.found_here", dict)
+    monkeypatch.setattr("localcloud.cli.side.Side", lambda _found: side)
+
+    result = CliRunner().invoke(localcloud, ["groups", "release", "a/b?c#d"])
+
+    assert (result.output, paths) == ("released\n", [b"/localcloud/groups/a%2Fb%3Fc%23d/release"])
