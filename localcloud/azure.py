@@ -190,7 +190,10 @@ class Azure:
         state.faults.watched = ("arm", "vault", "identity", *self.settings.relay)
         if self._declared:
             for call in self._declared.calls():
-                state.answer(call)
+                reply, _ = state.answer(call)
+                if reply.status >= 400:
+                    what = f"{call.method} {call.path}: {reply.body['error']['message']}"
+                    self.settings.say(f"what was declared earlier cannot be declared again: {what}")
             state.noted = self._declared.note
         return state
 

@@ -135,7 +135,10 @@ class Deployer:
 
     def _put_vault(self, name: str) -> None:
         properties = {"tenantId": TENANT, "sku": {"family": "A", "name": "standard"}, "enableRbacAuthorization": True}
-        self.put(vault_id(name), "2023-07-01", {"location": LOCATION, "properties": properties})
+        gone = f"{subscription_id()}/providers/Microsoft.KeyVault/locations/{LOCATION}/deletedVaults/{name}"
+        reply, _ = self._answer(Call(method="GET", path=gone, query={"api-version": "2023-07-01"}, actor=DEPLOYER.principal_id))
+        mode = {"createMode": "recover"} if reply.status == 200 else {}
+        self.put(vault_id(name), "2023-07-01", {"location": LOCATION, "properties": {**properties, **mode}})
 
     def assign(self, identity: Identity, role: str, scope: str) -> None:
         """Give an identity a role, by its GUID, on a scope."""
@@ -144,13 +147,14 @@ class Deployer:
         self.put(f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}", AUTHORIZATION_VERSION, {"properties": properties})
 
     def _put_identity(self, name: str) -> Identity:
-        found = self.put(identity_id(name), "2023-01-31", {"location": LOCATION})["properties"]
+        # By nobody: what a client makes is somebody new after each start.
+        found = self.put(identity_id(name), "2023-01-31", {"location": LOCATION}, actor="")["properties"]
         return Identity(name, identity_id(name), found["clientId"], found["principalId"])
 
-    def put(self, path: str, api_version: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def put(self, path: str, api_version: str, body: Mapping[str, Any], actor: str = DEPLOYER.principal_id) -> dict[str, Any]:
         """Create or replace a resource; raises CloudError when ARM refuses it."""
         query = {"api-version": api_version}
-        reply, _ = self._answer(Call(method="PUT", path=path, query=query, body=body, actor=DEPLOYER.principal_id))
+        reply, _ = self._answer(Call(method="PUT", path=path, query=query, body=body, actor=actor))
         if reply.status >= 400:
             raise CloudError(f"ARM refused {path}: {reply.body}")
         content: dict[str, Any] = reply.body

@@ -18,7 +18,7 @@ from localcloud.arm.deployments import Deployments
 from localcloud.arm.errors import ArmError, internal_error
 from localcloud.arm.faults import Fault, Faults
 from localcloud.arm.gate import check_names, check_path, check_version
-from localcloud.arm.ids import guid
+from localcloud.arm.ids import guid, read_target, resource_id
 from localcloud.arm.insights import Insights
 from localcloud.arm.journal import Journal
 from localcloud.arm.keyvault import KeyVaults
@@ -137,7 +137,10 @@ class ArmState:
         self.authorization.check_call(call, route.action)
         if route.resource:
             headers.update(self.throttle.resource(route.resource, self.containers.location(call, **parameters), now))
-        return route.handler(call, **parameters)
+        reply = route.handler(call, **parameters)
+        if call.method == "DELETE" and reply.status in (200, 204):
+            self.authorization.assignments.drop_within(call.path)
+        return reply
 
     def group_identities(self, group: str) -> Sequence[Identity]:
         """The identities of a container group, for its metadata service; "" stands for the user-assigned ones of all groups together."""
@@ -162,9 +165,8 @@ class ArmState:
         return [*self.identities.principals(), *own]
 
     def drop(self, key: str) -> None:
-        """Take a resource away that only lies on the shelf, all that is in it, and the roles that were assigned there."""
+        """Take a resource away that only lies on the shelf, and all that is in it."""
         self.shelf.drop(key)
-        self.authorization.assignments.drop_within(key)
 
     def resources(self) -> list[dict[str, Any]]:
         """Every resource of the top level, as its provider lists it."""
@@ -182,6 +184,18 @@ class ArmState:
         if len(words) > 4 and words[3].lower() == "resourcegroups":
             self.groups.need(words[4])
         return path.rstrip("/") or "/"
+
+    def need_resource(self, path: str) -> None:
+        """Raises 404 for a path in a resource that there is not."""
+        target = read_target(path)
+        if target.scope == target.path or not target.names:
+            return
+        key = resource_id(target.scope, f"{target.namespace}/{target.types[0]}", target.names[0])
+        if self.router.knows("GET", key):
+            call = Call(method="GET", path=key)
+            route, parameters = self.router.find(call)
+            parameters.pop("subscription", None)
+            route.handler(call, **parameters)
 
 
 def _cannot() -> dict[str, Any]:

@@ -7,6 +7,7 @@ or replace, get, change, delete with all that is in it, and list.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -85,9 +86,20 @@ class Draft:
         if kind == "None":
             return {}
         users = {key: self._assigned(key) for key in as_object(given.get("userAssignedIdentities"), "identity.userAssignedIdentities")}
-        own = {"principalId": stable_guid(f"principal:{self.id}"), "tenantId": self.state.settings.tenant}
+        own = {"principalId": self._own_principal(given), "tenantId": self.state.settings.tenant}
         system = own if "systemassigned" in kind.lower() else {}
         return {"identity": {"type": kind, **system, **({"userAssignedIdentities": users} if users else {})}}
+
+    def _own_principal(self, given: Mapping[str, Any]) -> str:
+        known = (self.known or {}).get("identity", {}).get("principalId")
+        return str(known or self.new_id("principal", given.get("principalId")))
+
+    def new_id(self, kind: str, was: Any) -> str:
+        """Of an identity that is being made: somebody new each time, even under a name that one has had before.
+
+        Only what the local cloud makes for itself is always the same, or what it was at the last start.
+        """
+        return str(uuid.uuid4()) if self.call.actor else str(was or stable_guid(f"{kind}:{self.id}"))
 
     def _assigned(self, key: str) -> dict[str, str]:
         self.state.authorization.check_link(self.call, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action", key)

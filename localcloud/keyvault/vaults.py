@@ -43,7 +43,9 @@ class Vaults:
     def put_away(self, vault: str) -> None:
         """The vault was deleted: nobody reaches what is in it until it is brought back."""
         with self._lock:
-            self._secrets[_AWAY + vault.lower()] = self._secrets.pop(vault.lower(), {})
+            # At a start it may be deleted again that was so before: what it had then is away already.
+            away = self._secrets.get(_AWAY + vault.lower(), {})
+            self._secrets[_AWAY + vault.lower()] = self._secrets.pop(vault.lower(), {}) or away
             self._save()
 
     def bring_back(self, vault: str) -> None:

@@ -91,6 +91,7 @@ class RoleAssignments:
     def put(self, call: Call, scope: str, name: str) -> Reply:
         if not is_guid(name):
             raise errors.no_guid("assignment", name)
+        self._state.need_resource(scope)
         wanted = self._read(call, self._state.scope(scope), name)
         known = self._assignments.get(wanted.id.lower())
         if known is not None and (known.role, known.principal.lower()) != (wanted.role, wanted.principal.lower()):

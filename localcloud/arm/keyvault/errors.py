@@ -50,6 +50,22 @@ def missing(what: str) -> ArmError:
     return bad_request("BadRequest", f'The parameter "{what}" is not specified or is invalid.')
 
 
+def no_unprotecting() -> ArmError:
+    return bad_request(
+        "BadRequest",
+        'The property "enablePurgeProtection" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.',
+    )
+
+
+def retention_is_fixed() -> ArmError:
+    return bad_request("BadRequest", 'The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.')
+
+
+def invalid_retention(least: int, most: int) -> ArmError:
+    """The local cloud's own words: Azure's are not known."""
+    return bad_request("BadRequest", f'The property "softDeleteRetentionInDays" must be between {least} and {most}.')
+
+
 def not_enabled(vault: str) -> ArmError:
     return ArmError(
         403,

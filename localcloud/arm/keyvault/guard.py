@@ -46,9 +46,10 @@ class SecretsGuard:
 
     def _check_policies(self, found: Mapping[str, Any], claims: Mapping[str, Any], action: str) -> None:
         permission = _PERMISSIONS[action.partition("/secrets/")[2]]
+        caller = str(claims.get("oid") or " ").lower()
         for policy in found["properties"]["accessPolicies"]:
             allowed = {str(one).lower() for one in (policy.get("permissions") or {}).get("secrets") or []}
-            if policy.get("objectId") == claims.get("oid") and allowed & {permission, "all"}:
+            if str(policy.get("objectId")).lower() == caller and allowed & {permission, "all"}:
                 return
         raise errors.no_policy(_caller(claims), permission, found["name"], found["location"])
 

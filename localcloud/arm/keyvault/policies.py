@@ -6,8 +6,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.arm.errors import bad_request
+from localcloud.arm.reading import as_object, as_objects, as_text, as_texts, need_text
 
 Policy = Mapping[str, Any]
+
+
+def read_policies(given: Any) -> list[dict[str, Any]]:
+    """The policies of a body: for a principal each, with lists of permissions. Raises a 400."""
+    path = "properties.accessPolicies"
+    policies = as_objects(given, path)
+    for one in policies:
+        need_text(one, "objectId", path)
+        as_text(one.get("applicationId"), f"{path}.applicationId")
+        for kind, words in as_object(one.get("permissions"), f"{path}.permissions").items():
+            as_texts(words, f"{path}.permissions.{kind}")
+    return policies
 
 
 def change_policies(known: Iterable[Policy], given: Iterable[Policy], how: str) -> list[dict[str, Any]]:
@@ -24,12 +37,13 @@ def change_policies(known: Iterable[Policy], given: Iterable[Policy], how: str) 
 
 
 def _principal(policy: Policy) -> tuple[str, str]:
-    return str(policy.get("objectId")).lower(), str(policy.get("applicationId") or "")
+    return str(policy.get("objectId")).lower(), str(policy.get("applicationId") or "").lower()
 
 
 def _merged(before: Policy, change: Policy, how: str) -> dict[str, list[str]]:
     kept = {kind: [str(one) for one in words or []] for kind, words in (before.get("permissions") or {}).items()}
-    for kind, words in (change.get("permissions") or {}).items():
+    for kind, given in (change.get("permissions") or {}).items():
+        words = given or []
         has = kept.get(kind, [])
         kept[kind] = [*has, *(one for one in words if one not in has)] if how == "add" else [one for one in has if one not in words]
     return kept

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from localcloud.arm.calls import Call, Reply
 from localcloud.arm.ids import region, resource_id
 from localcloud.arm.keyvault import errors
-from localcloud.arm.keyvault.policies import change_policies
+from localcloud.arm.keyvault.policies import change_policies, read_policies
+from localcloud.arm.keyvault.rules import is_protected, read_days, read_vault
 from localcloud.arm.keyvault.secrets import ArmSecrets
+from localcloud.arm.reading import as_object
 from localcloud.arm.routing import GROUP, Route
 from localcloud.arm.tracked import Draft, Resource, Rules, Tracked
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 KIND = "Microsoft.KeyVault/vaults"
 _NAMES = r"(?=.{3,24}$)[A-Za-z](?:-?[A-Za-z0-9])*"
-_FLAGS = ("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment")
-_RBAC_BY_DEFAULT = "2026-02-01"  # from this api-version on
 
 
 class KeyVaults:
@@ -53,13 +53,15 @@ class KeyVaults:
 
     def put(self, call: Call, group: str, name0: str) -> Reply:
         key = resource_id(self._state.groups.need(group)["id"], KIND, name0)
-        properties = call.object().get("properties") or {}
+        recovers = as_object(call.object().get("properties"), "properties").get("createMode") == "recover"
         found = self.named(name0)
         if found is not None and found["id"].lower() != key.lower():
             raise errors.name_taken(name0)
         gone = self._deleted.get(name0.lower())
+        if recovers and found is None and gone is None:
+            raise errors.not_deleted(name0)
         if gone is not None and found is None:
-            if properties.get("createMode") != "recover" or gone["id"].lower() != key.lower():
+            if not recovers or gone["id"].lower() != key.lower():
                 raise errors.still_deleted()
             return Reply(body=self._recover(gone))
         return self._tracked.put(call, group=group, name0=name0)
@@ -73,7 +75,7 @@ class KeyVaults:
 
     def put_policies(self, call: Call, group: str, name0: str, how: str) -> Reply:
         found = self._tracked.need(group, {"name0": name0})
-        given = (call.object().get("properties") or {}).get("accessPolicies") or []
+        given = read_policies(as_object(call.object().get("properties"), "properties").get("accessPolicies"))
         found["properties"]["accessPolicies"] = change_policies(found["properties"]["accessPolicies"], given, how.lower())
         return Reply(
             body={
@@ -129,33 +131,8 @@ class KeyVaults:
         }
 
     def _fill(self, draft: Draft) -> Mapping[str, Any]:
-        given = draft.properties
-        if not given.get("tenantId"):
-            raise errors.missing("tenantId")
-        if not (given.get("sku") or {}).get("name"):
-            raise errors.missing("sku")
-        protected = bool(given.get("enablePurgeProtection"))
-        by_roles = given.get("enableRbacAuthorization")
-        return {
-            "properties": {
-                "sku": {"family": "A", "name": given["sku"]["name"]},
-                "tenantId": given["tenantId"],
-                **({"networkAcls": given["networkAcls"]} if given.get("networkAcls") else {}),
-                "accessPolicies": [*(given.get("accessPolicies") or [])],
-                **{key: bool(given.get(key)) for key in _FLAGS},
-                "enableSoftDelete": True,
-                "softDeleteRetentionInDays": _days(draft),
-                "enableRbacAuthorization": draft.call.version >= _RBAC_BY_DEFAULT if by_roles is None else bool(by_roles),
-                **({"enablePurgeProtection": True} if protected else {}),
-                "vaultUri": f"https://{draft.name.lower()}.vault.azure.net/",
-                "provisioningState": "Succeeded",
-                "publicNetworkAccess": given.get("publicNetworkAccess") or "Enabled",
-            },
-        }
+        address = f"https://{draft.name.lower()}.vault.azure.net/"
+        return {"properties": {**read_vault(draft), "vaultUri": address, "provisioningState": "Succeeded"}}
 
     def _create(self, draft: Draft) -> None:
-        self._state.vaults.create(draft.name, _days(draft), can_purge=not draft.properties.get("enablePurgeProtection"))
-
-
-def _days(draft: Draft) -> int:
-    return int(draft.properties.get("softDeleteRetentionInDays") or 90)
+        self._state.vaults.create(draft.name, read_days(draft), can_purge=not is_protected(draft))

@@ -1,12 +1,16 @@
-"""User-assigned identities and whose tokens are as good as theirs. Their ids are derived from their names: the same after every start."""
+"""User-assigned identities and whose tokens are as good as theirs.
+
+The ids of those that the local cloud makes for itself are derived from their names: they are the same after every start. Whatever a client
+makes is somebody new, also under the name of one that was deleted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.arm.errors import bad_request
-from localcloud.arm.ids import stable_guid
 from localcloud.arm.routing import Route
 from localcloud.arm.tracked import Draft, Resource, Rules, Tracked
 from localcloud.tokens import Identity
@@ -50,7 +54,8 @@ def _identity(found: Resource) -> Identity:
 
 
 def _fill(draft: Draft) -> Mapping[str, Any]:
-    ids = {"principalId": stable_guid(f"principal:{draft.id}"), "clientId": stable_guid(f"client:{draft.id}")}
+    given = draft.properties
+    ids = {f"{kind}Id": draft.kept(f"{kind}Id", partial(draft.new_id, kind, given.get(f"{kind}Id"))) for kind in ("principal", "client")}
     return {"properties": {"tenantId": draft.state.settings.tenant, **ids}}
 
 

@@ -16,7 +16,7 @@ RG = f"{SUB}/resourceGroups/rg"
 VAULT = f"{RG}/providers/Microsoft.KeyVault/vaults/contoso"
 PROVIDER = f"{SUB}/providers/Microsoft.KeyVault"
 TENANT = "22222222-2222-4222-8222-222222222222"
-GIVEN = {"tenantId": TENANT, "sku": {"family": "A", "name": "standard"}}
+GIVEN = {"tenantId": TENANT, "sku": {"family": "A", "name": "standard"}, "accessPolicies": []}
 
 
 @pytest.fixture
@@ -172,3 +172,39 @@ def test_a_vault_that_is_not_open_for_deployments_keeps_its_secrets(world: World
 
     with pytest.raises(ArmError, match="enabledForTemplateDeployment"):
         world.state.key_vaults.secret(OWNER, VAULT, "sas", None)
+
+
+@pytest.mark.parametrize(
+    ("properties", "words"),
+    [
+        ({"enablePurgeProtection": False}, "irreversible action"),
+        ({"softDeleteRetentionInDays": 6}, "softDeleteRetentionInDays"),
+        ({"softDeleteRetentionInDays": 91}, "softDeleteRetentionInDays"),
+        ({"softDeleteRetentionInDays": "soon"}, "properties.softDeleteRetentionInDays"),
+        ({"sku": {"name": "cheap"}}, '"sku"'),
+        ({"tenantId": "mine"}, '"tenantId"'),
+        ({"accessPolicies": None}, '"accessPolicies"'),
+        ({"accessPolicies": ["me"]}, "properties.accessPolicies[0]"),
+        ({"accessPolicies": [{"objectId": APP, "permissions": {"secrets": "all"}}]}, "properties.accessPolicies.permissions.secrets"),
+    ],
+)
+def test_what_a_vault_may_not_be_is_refused_at_first_and_later(world: World, properties: dict[str, Any], words: str) -> None:
+    first = put(world, **properties)
+    assert (first.status, words in first.body["error"]["message"]) == (400, True)
+    put(world)
+    assert put(world, **properties).status == 400
+
+
+def test_what_was_chosen_once_stays(world: World) -> None:
+    put(world, softDeleteRetentionInDays=30, enablePurgeProtection=True)
+    kept = put(world).body["properties"]
+    changed = put(world, softDeleteRetentionInDays=31)
+
+    assert (kept["softDeleteRetentionInDays"], kept["enablePurgeProtection"]) == (30, True)
+    assert "has been set already" in changed.body["error"]["message"]
+
+
+def test_only_a_deleted_vault_is_recovered(world: World) -> None:
+    refused = put(world, createMode="recover")
+
+    assert (refused.status, code(refused)) == (404, "DeletedVaultNotFound")

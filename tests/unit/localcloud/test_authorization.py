@@ -151,7 +151,9 @@ def test_a_container_group_takes_only_identities_that_its_creator_may_assign(wor
 
 def test_a_container_group_in_a_subnet_needs_the_right_to_join_it(world: World) -> None:
     assign(world, "Azure Container Instances Contributor Role", RG)
-    subnet = f"{RG}/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
+    network = f"{RG}/providers/Microsoft.Network/virtualNetworks/v"
+    subnet = f"{network}/subnets/s"
+    world.call("PUT", network, {"location": "westeurope"})
     body = group_body(subnetIds=[{"id": subnet}])
     refused = act(world, "PUT", f"{GROUPS}/g", body)
 
@@ -198,6 +200,8 @@ def test_an_assignment_in_no_resource_group_is_refused(world: World) -> None:
 
 
 def test_a_list_has_what_holds_here_and_below_unless_it_is_narrowed(world: World) -> None:
+    for name in ("g", "other"):
+        world.put_group(name)
     assign(world, "Reader", RG)
     assign(world, "Contributor", f"{GROUPS}/g")
     assign(world, "Reader", f"{GROUPS}/other", principal=OWNER)
@@ -276,7 +280,9 @@ def test_what_a_deployment_may_not_put_is_refused_before_it_begins(world: World)
 
 
 def test_data_needs_a_data_action(world: World) -> None:
-    vault = f"{RG}/providers/Microsoft.KeyVault/vaults/v"
+    vault = f"{RG}/providers/Microsoft.KeyVault/vaults/vau"
+    properties = {"tenantId": OWNER, "sku": {"name": "standard"}, "enableRbacAuthorization": True}
+    world.call("PUT", vault, {"location": "westeurope", "properties": properties}, **{"api-version": "2023-07-01"})
     read = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
     assign(world, "Owner", RG)
     assert not world.state.authorization.allows(APP, read, vault, data=True)
@@ -333,3 +339,43 @@ def test_everybody_may_ask_what_they_may_do(world: World) -> None:
     assign(world, "AcrPull", SUB)
     [found] = authorize(world, "GET", path, actor=APP).body["value"]
     assert found["actions"] == ["Microsoft.ContainerRegistry/registries/pull/read"]
+
+
+def test_nothing_is_assigned_on_what_there_is_not(world: World) -> None:
+    missing = f"{RG}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/absent"
+
+    refused = assign(world, "Reader", missing)
+
+    assert (refused.status, refused.body["error"]["code"]) == (404, "ResourceNotFound")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "version"),
+    [
+        (f"{GROUPS}/g", group_body(), "2023-05-01"),
+        (f"{RG}/providers/Microsoft.Resources/templateSpecs/s", {"location": "westeurope"}, "2022-02-01"),
+        (f"{RG}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i", {"location": "westeurope"}, "2023-01-31"),
+    ],
+)
+def test_the_assignments_on_a_resource_go_with_it(world: World, path: str, body: dict[str, Any], version: str) -> None:
+    query = {"api-version": version}
+    assert world.call("PUT", path, body, **query).status < 300
+    world.clock.advance(600)
+    assign(world, "Reader", path)
+    assign(world, "Reader", f"{RG}")
+    assert world.call("DELETE", path, **query).status == 200
+    world.call("PUT", path, body, **query)
+
+    scopes = {one.scope for one in world.state.authorization.assignments.all()}
+    assert (path in scopes, RG in scopes) == (False, True)
+
+
+def test_an_identity_that_was_deleted_and_made_again_is_somebody_else(world: World) -> None:
+    path = f"{RG}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/me"
+    first = act(world, "PUT", path, {"location": "westeurope"}, actor=OWNER, version="2023-01-31").body["properties"]
+    again = act(world, "PUT", path, {"location": "westeurope", "tags": {}}, actor=OWNER, version="2023-01-31").body["properties"]
+    act(world, "DELETE", path, actor=OWNER, version="2023-01-31")
+    other = act(world, "PUT", path, {"location": "westeurope"}, actor=OWNER, version="2023-01-31").body["properties"]
+
+    assert first == again
+    assert {other["principalId"], other["clientId"]}.isdisjoint({first["principalId"], first["clientId"]})

@@ -22,6 +22,7 @@ def world() -> World:
         "tenantId": "22222222-2222-4222-8222-222222222222",
         "sku": {"family": "A", "name": "standard"},
         "enabledForTemplateDeployment": True,
+        "accessPolicies": [],
     }
     call = made.call("PUT", VAULT, {"location": "westeurope", "properties": properties}, **{"api-version": "2023-07-01"})
     assert call.status in (200, 201), call.body

@@ -39,6 +39,7 @@ def test_who_may_deploy_but_not_from_the_vault_is_refused() -> None:
     world = make_world()
     put(world, enabledForTemplateDeployment=True)
     world.state.vaults.set("contoso", "sas", "hunter2")
+    deploy(world)
     assign(world, "Contributor", f"{RG}/providers/Microsoft.Resources/deployments/d", APP)
     reply = deploy(world, APP)
     assert (reply.status, reply.body["error"]["code"]) == (403, "KeyVaultParameterReferenceAuthorizationFailed")

@@ -253,7 +253,7 @@ def test_a_role_may_be_on_one_secret_alone() -> None:
 
 
 def test_without_roles_the_vaults_own_policies_decide() -> None:
-    policy = {"tenantId": TENANT, "objectId": APP, "permissions": {"secrets": ["Get", "set"]}}
+    policy = {"tenantId": TENANT, "objectId": APP.upper(), "permissions": {"secrets": ["Get", "set"]}}
     door = Door(enableRbacAuthorization=False, accessPolicies=[policy])
     door.give("Key Vault Administrator")  # is of no use here
 
