@@ -263,7 +263,7 @@ def test_nothing_is_changed() -> None:
         "apiVersion": "2023-07-01",
         "name": "contoso",
         "location": "westeurope",
-        "properties": {"tenantId": "22222222-2222-4222-8222-222222222222", "sku": {"family": "A", "name": "standard"}},
+        "properties": {"tenantId": "22222222-2222-4222-8222-222222222222", "sku": {"name": "standard"}, "accessPolicies": []},
     }
     config = {"appSettings": [{"name": "A", "value": "1"}], "connectionStrings": [{"name": "C", "connectionString": "x", "type": "Custom"}]}
     site = {"type": "Microsoft.Web/sites", "apiVersion": "2023-12-01", "name": "app", "location": "westeurope"}
@@ -279,7 +279,7 @@ def test_nothing_is_changed() -> None:
     world.clock.advance(60)
     before = picture(world.state, set())
     other = {"appSettings": [{"name": "A", "value": "2"}, {"name": "B", "value": "3"}], "connectionStrings": []}
-    changed = {**vault, "properties": {**vault["properties"], "softDeleteRetentionInDays": 7, "enablePurgeProtection": True}}
+    changed = {**vault, "properties": {**vault["properties"], "enablePurgeProtection": True}}
     found = changes(world, template([changed, {**site, "properties": {"siteConfig": other}}, identity("new"), *others]), mode="Complete")
     assert found["new"]["changeType"] == "Create"
     assert picture(world.state, set()) == before
