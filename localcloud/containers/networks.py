@@ -79,6 +79,8 @@ class Networks:
 
     def close(self) -> None:
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             for network in self._networks.values():
                 self._close(network)

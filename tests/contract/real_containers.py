@@ -20,7 +20,7 @@ from localcloud.arm.calls import Call, Reply
 from localcloud.certificates import Authority
 from localcloud.clock import ScaledClock
 from localcloud.containers import Runtime
-from localcloud.containers.engine import Engine, find, own_settings
+from localcloud.containers.engine import Engine, find
 from localcloud.containers.registry import program
 from localcloud.errors import CloudError
 from localcloud.identity import create_app as create_identity_app
@@ -52,16 +52,20 @@ NOBODY = Identity("app", "/app", "33333333-3333-4333-8333-333333333333", "555555
 
 
 def podman_or_skip() -> Engine:
-    """Podman, set up as by `make containers`. Without it the tests are skipped, and in CI they fail."""
+    """Podman, set up as by `make containers`. Without it the tests are skipped, and in CI they fail.
+
+    As root they never use the machine's own store, unless somebody has chosen one.
+    """
     try:
-        if shutil.which("podman") and not own_settings(os.environ):
-            subprocess.run([INSTALLER, "settings"], check=True, capture_output=True)
+        if shutil.which("podman") and "CONTAINERS_CONF" not in os.environ:
+            subprocess.run([INSTALLER, "settings"], check=True, capture_output=True)  # even if it is there: somebody may be making it
         found = find("podman")
         program()
     except (CloudError, subprocess.CalledProcessError) as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI has to run the tests of real containers: {error}")
         pytest.skip(f"real containers are not tested: {error}")
+    assert found.environment or os.geteuid() or "CONTAINERS_CONF" in os.environ, "these tests would use the machine's own store"
     assert shutil.which("busybox"), "there is no static busybox here: run make containers"
     return found
 
