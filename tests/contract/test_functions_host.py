@@ -134,9 +134,10 @@ class TestWorker:
     def test_a_timeout_ends_the_worker_and_all_that_runs_in_it(self, host: SampleHost) -> None:
         before = host.get("/api/coroutine").json()["process"]
         answers: list[httpx.Response] = []
-        longer = threading.Thread(target=lambda: answers.append(httpx.get(f"{host.child.url}/api/asleep/30", timeout=20, trust_env=False)))
+        longer = threading.Thread(target=lambda: answers.append(httpx.get(f"{host.child.url}/api/asleep/30", timeout=60, trust_env=False)))
         longer.start()
-        time.sleep(1.0)  # well apart, so that the first one runs out of time alone, however busy the machine is
+        begun = wait_for(lambda: host.notes("asleep"), 60, "the first one to begin")[0]["at"]
+        wait_for(lambda: time.time() - begun > 0.5, 60, "half a second")  # apart, so that the first one runs out of time alone
 
         bystander = host.get("/api/asleep/30")
         longer.join()
@@ -155,26 +156,26 @@ class TestQueues:
     def test_a_message_that_fails_runs_as_often_as_allowed_and_moves_to_the_poison_queue(self, host: SampleHost) -> None:
         host.send({"fail": True, "name": "always"})
 
-        wait_for(lambda: any("always" in decoded(content) for content in host.poison()), 10, "the poison message")
+        wait_for(lambda: any("always" in decoded(content) for content in host.poison()), 60, "the poison message")
         runs = [note for note in host.notes("on_message") if "always" in note["body"]]
         assert [note["dequeue_count"] for note in runs] == [1, 2, 3]
 
     def test_a_message_that_is_not_base64_is_poison_without_running(self, host: SampleHost) -> None:
         host.send("plain text!", encoded=False)
 
-        wait_for(lambda: "plain text!" in host.poison(), 10, "the poison message")
+        wait_for(lambda: "plain text!" in host.poison(), 60, "the poison message")
         assert not host.notes("on_message", body="plain text!")
 
     def test_a_body_can_shadow_what_the_function_is_told_of_the_message(self, host: SampleHost) -> None:
         host.send({"id": "evil", "dequeueCount": 0})
 
-        note = wait_for(lambda: host.notes("on_message", id="evil"), 10, "the message")[0]
+        note = wait_for(lambda: host.notes("on_message", id="evil"), 60, "the message")[0]
         assert note["dequeue_count"] == 0
 
     def test_a_body_with_a_wrong_expiration_time_never_reaches_the_function(self, host: SampleHost) -> None:
         host.send({"expirationTime": "soon", "name": "pill"})
 
-        wait_for(lambda: any("pill" in decoded(content) for content in host.poison()), 10, "the poison message")
+        wait_for(lambda: any("pill" in decoded(content) for content in host.poison()), 60, "the poison message")
         assert not [note for note in host.notes("on_message") if "pill" in note["body"]]
 
     def test_a_queue_that_comes_late_is_listened_to(self, host: SampleHost) -> None:
@@ -184,7 +185,7 @@ class TestQueues:
         host.create_queue("-in")
         host.send('{"hand": "on"}', "-in")
 
-        wait_for(lambda: host.notes("on_returned"), 10, "what was returned")
+        wait_for(lambda: host.notes("on_returned"), 60, "what was returned")
 
         assert [note["body"] for note in host.notes("hand_on")] == ['{"hand": "on"}']
         assert [note["body"] for note in host.notes("on_returned")] == ['{\n  "HAND": "ON"\n}']
@@ -194,7 +195,7 @@ class TestQueues:
         host.create_queue("-valued")
         host.send("x", "-valued")
 
-        wait_for(lambda: host.poison("-valued"), 10, "the poison message")
+        wait_for(lambda: host.poison("-valued"), 60, "the poison message")
         assert len(host.notes("returns_a_value")) == 3
 
 
@@ -236,7 +237,7 @@ class TestOutputs:
 
 class TestTimers:
     def test_a_timer_fires_each_time_and_is_not_past_due(self, host: SampleHost) -> None:
-        notes = wait_for(lambda: host.notes("every_second")[2:5], 10, "three occurrences")
+        notes = wait_for(lambda: host.notes("every_second")[2:5], 60, "three occurrences")
 
         assert all(note["past_due"] is False for note in notes)
         # A worker that is busy notes one occurrence late, in the second of the next one; twice each would be twice as many.
@@ -244,7 +245,7 @@ class TestTimers:
         assert len(times) <= times[-1] - times[0] + 2
 
     def test_run_on_startup_fires_once(self, host: SampleHost) -> None:
-        wait_for(lambda: host.notes("new_year"), 10, "the run at the start")
+        wait_for(lambda: host.notes("new_year"), 60, "the run at the start")
 
         assert len(host.notes("new_year")) == 1
 
@@ -267,7 +268,7 @@ class TestAdministration:
         fired = host.request("POST", "/admin/functions/on_message", headers=headers, json={"input": "by hand"})
 
         assert fired.status_code == 202
-        wait_for(lambda: host.notes("on_message", body="by hand"), 10, "the run")
+        wait_for(lambda: host.notes("on_message", body="by hand"), 60, "the run")
         assert host.request("POST", "/admin/functions/unheard_of", headers=headers, json={}).status_code == 404
 
 

@@ -53,14 +53,14 @@ class TestStorage:
 
         host.send("by identity")
 
-        wait_for(lambda: host.notes("on_message", body="by identity"), 10, "the message to run")
+        wait_for(lambda: host.notes("on_message", body="by identity"), 60, "the message to run")
 
     def test_a_host_that_storage_refuses_shuts_down_and_is_started_again(self, start: Hosts, azurite: Azurite) -> None:
         """2.2: on any other storage error (403, 400...): unhandled => the host shuts down. (On Azure the platform starts it again.)"""
         wrong = azurite.connection_string.replace("AccountKey=E", "AccountKey=F")
         host = start(AzureWebJobsStorage=wrong)
 
-        wait_for(lambda: host.log.count("Host is shutting down.") > 1, 15, "the second end")
+        wait_for(lambda: host.log.count("Host is shutting down.") > 1, 60, "the second end")
 
         assert host.child.exit_code is None
 
@@ -71,17 +71,17 @@ class TestLeases:
         host = start(LOCALCLOUD_LEASE_SECONDS="2", AzureFunctionsJobHost__functionTimeout="00:01:00")
         host.create_queue()
         host.send({"sleep": 3})
-        wait_for(lambda: host.notes("on_message"), 10, "the message to run")
-        wait_for(lambda: host.waiting() == 0, 10, "its deletion")
+        wait_for(lambda: host.notes("on_message"), 60, "the message to run")
+        wait_for(lambda: host.waiting() == 0, 60, "its deletion")
         assert len(host.notes("on_message")) == 1
         host.send({"sleep": 30})
-        worker = wait_for(lambda: host.notes("on_message")[1:], 10, "the message to run")[0]["process"]
+        worker = wait_for(lambda: host.notes("on_message")[1:], 60, "the message to run")[0]["process"]
 
         host.child.kill()
-        wait_for(lambda: not is_alive(worker), 5, "the end of the worker")
+        wait_for(lambda: not is_alive(worker), 60, "the end of the worker")
         host.child.start()
 
-        wait_for(lambda: len(host.notes("on_message")) == 3, 10, "the message to run again")
+        wait_for(lambda: len(host.notes("on_message")) == 3, 60, "the message to run again")
         assert host.notes("on_message")[2]["dequeue_count"] == 2
         host.child.kill()  # nobody waits for the second run
 
@@ -100,7 +100,7 @@ class TestWorkers:
         def both() -> bool:
             return len({host.get("/api/coroutine").json()["process"] for _ in range(2)}) == 2
 
-        wait_for(both, 15, "the second worker")
+        wait_for(both, 60, "the second worker")
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda _: host.get("/api/asleep/0.4"), range(4)))
         assert {answer.status_code for answer in answers} == {200}
@@ -112,7 +112,7 @@ class TestLife:
         host = start()
         host.create_queue()
         host.send({"sleep": 1})
-        wait_for(lambda: host.notes("on_message"), 10, "the message to run")
+        wait_for(lambda: host.notes("on_message"), 60, "the message to run")
 
         host.child.stop()
 
@@ -130,11 +130,11 @@ class TestLife:
         worker = int(wait_for(lambda: (tmp_path / "worker").is_file() and (tmp_path / "worker").read_text(), 60, "the worker"))
 
         end(child)
-        starting.join(10)
+        starting.join(60)
 
         assert not starting.is_alive()
         assert "did not start" in errors[0]
-        wait_for(lambda: not is_alive(worker), 5, "the end of the worker")
+        wait_for(lambda: not is_alive(worker), 60, "the end of the worker")
 
     @pytest.mark.parametrize(
         ("words", "environment", "message"),
@@ -174,7 +174,7 @@ class TestLife:
             worker = WorkerProcess(subprocess.Popen(["true"]), reader, writer, [])
             theirs.close()
             await worker.ended
-            return await asyncio.wait_for(worker.invoke("f", TimerTrigger("{}")), 5)
+            return await asyncio.wait_for(worker.invoke("f", TimerTrigger("{}")), 60)
 
         assert asyncio.run(call()).error == "the worker process has ended"
 
@@ -192,7 +192,7 @@ class TestLife:
 
             supervisor.kill()
 
-            wait_for(lambda: not is_alive(int(pid)) and not is_alive(worker), 5, "the end of host and worker")
+            wait_for(lambda: not is_alive(int(pid)) and not is_alive(worker), 60, "the end of host and worker")
 
 
 def start_error(child: HostChild) -> str:

@@ -82,6 +82,7 @@ def created(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route(route="asleep/{seconds}", methods=["GET"])
 def asleep(req: func.HttpRequest) -> func.HttpResponse:
+    note(function="asleep")
     time.sleep(float(req.route_params["seconds"]))
     return answer(process=os.getpid())
 
