@@ -8,6 +8,7 @@ from typing import Any
 from localcloud.arm.deployments.references import put_off
 from localcloud.arm.expressions import Call, Evaluator, calls
 from localcloud.arm.expressions.parser import Literal
+from localcloud.arm.reading import as_object
 
 _NOT_SENT = {
     "type",
@@ -40,7 +41,7 @@ class Body:
 
     def _split(self, properties: Mapping[str, Any]) -> None:
         """A nested deployment's template and parameters are expanded each in its own way."""
-        options = properties.get("expressionEvaluationOptions") or {}
+        options = as_object(properties.get("expressionEvaluationOptions"), "properties.expressionEvaluationOptions")
         self._inner = str(options.get("scope", "outer")).lower() == "inner"
         self._template = properties.get("template")
         self._parameters = properties.get("parameters")

@@ -9,6 +9,7 @@ from typing import Any
 from localcloud.arm.deployments import errors
 from localcloud.arm.deployments.targets import Target
 from localcloud.arm.errors import bad_request, invalid_content, not_supported
+from localcloud.arm.reading import as_object, as_text
 from localcloud.arm.tags import read_tags
 
 _KNOWN = {
@@ -55,9 +56,7 @@ def read_request(body: Mapping[str, Any], name: str, target: Target) -> Request:
     if mode == "Complete" and target.group is None:
         raise errors.no_complete_mode(name)
     template, link, relative = _template(properties)
-    parameters = properties.get("parameters") or {}
-    if not isinstance(parameters, dict):
-        raise invalid_content("Error converting the parameters to an object. Path 'properties.parameters', line 1, position 1.")
+    parameters = as_object(properties.get("parameters"), "properties.parameters")
     return Request(properties, mode, template, link, relative, parameters, location, _tags(body), _format(properties), _level(properties))
 
 
@@ -73,13 +72,13 @@ def _refuse(properties: Mapping[str, Any]) -> None:
             )
         if key in _UNSUPPORTED and value:
             raise not_supported(f"The property '{key}' of a deployment")
-    detail = str((properties.get("debugSetting") or {}).get("detailLevel") or "none")
+    detail = str(as_object(properties.get("debugSetting"), "properties.debugSetting").get("detailLevel") or "none")
     if detail.lower() != "none":
         raise not_supported(f"The debug level '{detail}' of a deployment")
 
 
 def _location(body: Mapping[str, Any], name: str, target: Target) -> str:
-    location = str(body.get("location") or "")
+    location = as_text(body.get("location"), "location")
     if target.group is None and not location:
         raise bad_request(
             "InvalidDeployment",
@@ -95,7 +94,7 @@ def _location(body: Mapping[str, Any], name: str, target: Target) -> str:
 
 
 def _template(properties: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str, str]:
-    link, template = properties.get("templateLink") or {}, properties.get("template")
+    link, template = as_object(properties.get("templateLink"), "properties.templateLink"), properties.get("template")
     if link and template:
         raise errors.invalid_template("Give either 'template' or 'templateLink', and not both")
     if link.get("uri"):
@@ -108,7 +107,7 @@ def _template(properties: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, 
 
 
 def _format(properties: Mapping[str, Any]) -> str:
-    given = (properties.get("whatIfSettings") or {}).get("resultFormat") or "FullResourcePayloads"
+    given = as_object(properties.get("whatIfSettings"), "properties.whatIfSettings").get("resultFormat") or "FullResourcePayloads"
     if str(given).lower() not in _FORMATS:
         raise invalid_content(_no_choice(given, "WhatIfResultFormat", "properties.whatIfSettings.resultFormat"))
     return _FORMATS[str(given).lower()]

@@ -16,6 +16,7 @@ from localcloud.arm.errors import ArmError
 from localcloud.arm.expressions import Evaluator, ExpressionError
 from localcloud.arm.expressions.values import is_of, type_name
 from localcloud.arm.ids import group_id, resource_id
+from localcloud.arm.reading import as_texts
 
 T = TypeVar("T")
 
@@ -120,7 +121,7 @@ def _draft(source: Source, turn: _Round, target: Target) -> Draft:
     )
     # What is not deployed waits for nothing.
     wishes = guard(place.words, lambda: early.expand(fields.get("dependsOn") or [])) if wanted else []
-    return Draft(resource, tuple(str(wish) for wish in wishes), body, turn.evaluator, turn.batch)
+    return Draft(resource, tuple(as_texts(wishes, f"{place.kind}/{place.name}.dependsOn")), body, turn.evaluator, turn.batch)
 
 
 @dataclass(frozen=True)
