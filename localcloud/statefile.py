@@ -16,9 +16,6 @@ from localcloud.errors import CloudError
 from localcloud.files import write_whole
 from localcloud.ports import is_free
 
-NEEDED = {"url", "pid", "arm", "ca", "key"}
-"""What the commands read of it."""
-
 
 class StateFile:
     """The file in the state folder; it has the app's key, so only its owner may read it."""
@@ -35,7 +32,7 @@ class StateFile:
             is_up = type(pid) is int and pid > 0 and is_alive(pid) and not is_free(port)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None
-        return content if is_up and content.keys() >= NEEDED else None
+        return content if is_up else None
 
     def write(self, content: Mapping[str, Any]) -> None:
         """Write it in one piece."""

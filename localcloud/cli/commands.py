@@ -109,7 +109,7 @@ def status(context: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
-        running.say(f"up at {found['url']} (process {found['pid']}), ARM at {found['arm']}" if found else NONE_UP)
+        running.say(f"up at {found['url']} (process {found['pid']}), ARM at {found.get('arm')}" if found else NONE_UP)
     context.exit(0 if found else 3)
 
 

@@ -21,9 +21,9 @@ TIMEOUT = 120.0  # seconds: a reset starts storage and the Functions host again
 
 
 def found_here() -> Json:
-    """What the state file says. Raises NotUp."""
+    """What the state file says. Raises NotUp, also for a file that does not say enough."""
     found = StateFile(STATE).read()
-    if not found:
+    if not found or not found.keys() >= {"arm", "ca"}:
         raise NotUp("none is up in this folder: start one with python -m localcloud up")
     return found
 

@@ -126,3 +126,10 @@ def test_a_group_s_name_is_one_segment_of_the_path(monkeypatch: pytest.MonkeyPat
     result = CliRunner().invoke(localcloud, ["groups", "release", "a/b?c#d"])
 
     assert (result.output, paths) == ("released\n", [b"/localcloud/groups/a%2Fb%3Fc%23d/release"])
+
+
+@pytest.mark.parametrize(("words", "code"), [(["status"], 0), (["groups"], 3)])
+def test_a_state_file_that_says_too_little_is_no_traceback(words: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcloud.cli.side.StateFile.read", lambda _self: {"url": "http://127.0.0.1:1", "pid": 1})
+
+    assert CliRunner().invoke(localcloud, words).exit_code == code

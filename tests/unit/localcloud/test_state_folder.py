@@ -67,7 +67,7 @@ GOOD = {"pid": 7, "url": "http://127.0.0.1:7071", "arm": "a", "ca": "c", "key": 
         json.dumps({**GOOD, "pid": -1}),
         json.dumps({**GOOD, "url": 5}),
         json.dumps({**GOOD, "url": "http://127.0.0.1"}),
-        json.dumps({name: value for name, value in GOOD.items() if name != "ca"}),
+        json.dumps({name: value for name, value in GOOD.items() if name != "url"}),
     ],
 )
 def test_a_state_file_that_is_damaged_is_none(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
