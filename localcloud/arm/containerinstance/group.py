@@ -89,6 +89,7 @@ class ContainerGroup:
     name: str
     location: str
     key: str = ""  # its name for whatever runs the containers: no other group's, also not that of one of this name elsewhere
+    life: str = ""  # another one when it was deleted and made again
     tags: dict[str, str] | None
     identity: dict[str, Any] | None
     registries: list[dict[str, Any]]

@@ -171,7 +171,7 @@ class ContainerInstance:
         return show(group, self._identity(group), call.version)
 
     def _identity(self, group: ContainerGroup) -> dict[str, Any] | None:
-        return show_identity(self._state, group.identity, group.id)
+        return show_identity(self._state, group.identity, group.life)
 
     def _hide(self, wanted: ContainerGroup, known: ContainerGroup | None) -> None:
         """A new group may be unknown to a GET for a moment."""

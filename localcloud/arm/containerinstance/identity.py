@@ -36,17 +36,17 @@ def user_assigned(identity: Mapping[str, Any] | None) -> list[str]:
     return [*((identity or {}).get("userAssignedIdentities") or {})]
 
 
-def own_identity(group_id: str, name: str) -> Identity:
-    """The system-assigned identity of a container group."""
-    return Identity(name, group_id, stable_guid(f"client:{group_id}"), stable_guid(group_id))
+def own_identity(life: str, group_id: str, name: str) -> Identity:
+    """The system-assigned identity of a container group: another one in each of its lives."""
+    return Identity(name, group_id, stable_guid(f"client:{life}"), stable_guid(life))
 
 
-def show_identity(state: ArmState, identity: Mapping[str, Any] | None, group_id: str) -> dict[str, Any] | None:
-    """The block with the ids that Azure fills in."""
+def show_identity(state: ArmState, identity: Mapping[str, Any] | None, life: str) -> dict[str, Any] | None:
+    """The block with the ids that Azure fills in; `life` is the group's."""
     if not identity:
         return None
     found = {key: state.identities.find(key) for key in user_assigned(identity)}
     users = {key: {"principalId": one.principal_id, "clientId": one.client_id} for key, one in found.items() if one}
-    own = {"principalId": own_identity(group_id, "").principal_id} if "SystemAssigned" in identity["type"] else {}
+    own = {"principalId": own_identity(life, "", "").principal_id} if "SystemAssigned" in identity["type"] else {}
     # The tenant is shown for both kinds, as recorded.
     return {**({"userAssignedIdentities": users} if users else {}), **own, "tenantId": state.settings.tenant, "type": identity["type"]}

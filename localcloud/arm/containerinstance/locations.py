@@ -58,7 +58,7 @@ class Locations:
             raise _unknown(operation, location)
         if group.moving:
             return Reply(status=202, headers={"Location": call.address(call.path), "Retry-After": "10"})
-        return Reply(body=show(group, show_identity(self._state, group.identity, group.id), call.version))
+        return Reply(body=show(group, show_identity(self._state, group.identity, group.life), call.version))
 
     def usages(self, _call: Call, location: str) -> Reply:
         """The lines that Azure has, in its order and spelling."""

@@ -6,6 +6,7 @@ Two resource groups may each have a group of the same name: nothing is kept by t
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ class Groups:
         self._state = state
         self.by_id: dict[str, ContainerGroup] = {}  # by the id in lower case
         self._starts: Counter[str] = Counter()  # of the first container, by the id in lower case
+        self._lives: dict[str, str] = {}  # new for a group that was deleted and made again, by the id in lower case
         self._keys: dict[str, str] = {}  # of every group there ever was, by the id in lower case
 
     def id(self, group: str, name: str) -> str:
@@ -48,6 +50,7 @@ class Groups:
         identifier = group.id.lower()
         # Also remembers that the name was in use: its 404 is another one from now on.
         group.key = self._keys.setdefault(identifier, self._new_key(group))
+        group.life = self._lives.setdefault(identifier, uuid.uuid4().hex)
         self.by_id[identifier] = group
 
     def _new_key(self, group: ContainerGroup) -> str:
@@ -58,6 +61,7 @@ class Groups:
 
     def remove(self, group: ContainerGroup) -> None:
         del self.by_id[group.id.lower()]
+        del self._lives[group.id.lower()]
 
     def below(self, scope: str) -> list[ContainerGroup]:
         return [found for key, found in self.by_id.items() if key.startswith(f"{scope.lower()}/")]
@@ -85,7 +89,7 @@ class Groups:
     def own_identities(self, key: str) -> list[Identity]:
         """The system-assigned identity of the group with that key: none while it runs init containers."""
         found = [one for one in self.by_id.values() if one.key == key and not one.prepares]
-        return [own_identity(one.id, one.name) for one in found if "SystemAssigned" in (one.identity or {}).get("type", "")]
+        return [own_identity(one.life, one.id, one.name) for one in found if "SystemAssigned" in (one.identity or {}).get("type", "")]
 
     def summary(self) -> dict[str, Any]:
         """For the side door: process starts and, where the group exists, its states, by every name ever used.

@@ -310,3 +310,19 @@ def test_a_container_may_crash_as_often_as_it_likes() -> None:
         world.runtime.started[-1].ended(1)
         world.clock.advance(301)
     assert world.container()["restartCount"] == 1100
+
+
+def test_the_identity_of_a_group_that_was_deleted_and_made_again_is_a_new_one() -> None:
+    world = make_world()
+
+    def principal() -> str:
+        return str(
+            world.call("PUT", f"{GROUPS}/g", {**group_body(), "identity": {"type": "SystemAssigned"}}).body["identity"]["principalId"]
+        )
+
+    first = principal()
+    world.clock.advance(600)
+    assert principal() == first == world.state.group_identities("g")[0].principal_id
+    world.clock.advance(600)
+    assert world.call("DELETE", f"{GROUPS}/g").status == 200
+    assert principal() != first
