@@ -12,9 +12,8 @@ CHUNK = 64 * 1024
 async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connect: Callable[[], socket.socket]) -> None:
     """Between a connection and the one that `connect` makes, on a thread, both ways, until both have ended."""
     try:
-        made = await asyncio.get_running_loop().run_in_executor(None, connect)
-        there, back = await asyncio.open_connection(sock=made)
-    except OSError:
+        there, back = await _connected(connect)
+    except (OSError, asyncio.CancelledError):
         writer.transport.abort()
         return
     try:
@@ -22,6 +21,26 @@ async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, co
     finally:
         for end in (writer, back):
             end.close()
+
+
+async def _connected(connect: Callable[[], socket.socket]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """What `connect` makes, as streams; it is closed when nobody waits for it any more."""
+    making = asyncio.get_running_loop().run_in_executor(None, connect)
+    try:
+        made = await asyncio.shield(making)
+    except asyncio.CancelledError:
+        making.add_done_callback(_close)  # the thread goes on
+        raise
+    try:
+        return await asyncio.open_connection(sock=made)
+    except BaseException:
+        made.close()
+        raise
+
+
+def _close(making: asyncio.Future[socket.socket]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        making.result().close()
 
 
 async def both_ways(

@@ -33,6 +33,7 @@ RESOLVER = "10.0.2.3"  # slirp4netns's own
 INSIDE = "10.0.2.100"  # what it calls the namespace
 WAY_OUT = "slirp4netns"
 ADDRESSES = 250 * 250
+QUIET_ROUNDS = 5  # of the loop, without a task
 READY_WITHIN = 5.0  # seconds; it takes some hundredths
 
 
@@ -219,10 +220,16 @@ class Relay:
         async def end() -> None:
             for server in self._servers.values():
                 server.close()
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            quiet = 0
+            # A connection that was taken a moment ago has no task yet, and what was closed says so in a later round.
+            while quiet < QUIET_ROUNDS:
+                tasks = asyncio.all_tasks() - {asyncio.current_task()}
+                await asyncio.sleep(0)  # each has begun, or it could not end by itself
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.get_running_loop().shutdown_default_executor()
+                quiet = 0 if tasks else quiet + 1
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
