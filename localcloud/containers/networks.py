@@ -33,7 +33,7 @@ RESOLVER = "10.0.2.3"  # slirp4netns's own
 INSIDE = "10.0.2.100"  # what it calls the namespace
 WAY_OUT = "slirp4netns"
 ADDRESSES = 250 * 250
-QUIET_ROUNDS = 5  # of the loop, without a task
+ROUNDS = 5  # of the loop
 READY_WITHIN = 5.0  # seconds; it takes some hundredths
 
 
@@ -189,6 +189,7 @@ class Relay:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._servers: dict[socket.socket, asyncio.Server] = {}
+        self._handing: set[asyncio.Task[object] | None] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
         self._thread.start()
 
@@ -197,8 +198,10 @@ class Relay:
 
         async def serve() -> None:
             async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                self._handing.add(asyncio.current_task())
                 with suppress(asyncio.CancelledError):  # at the end of all
                     await hand_on(reader, writer, connect)
+                self._handing.discard(asyncio.current_task())
 
             self._servers[listening] = await asyncio.start_server(handle, sock=listening)
 
@@ -208,8 +211,7 @@ class Relay:
         """Take no more connections there."""
 
         async def stop() -> None:
-            if server := self._servers.pop(listening, None):
-                server.close()
+            await self._refuse([listening])
             listening.close()  # also one that was never served
 
         asyncio.run_coroutine_threadsafe(stop(), self._loop).result()
@@ -218,23 +220,32 @@ class Relay:
         """End every connection, and the thread."""
 
         async def end() -> None:
-            for server in self._servers.values():
-                server.close()
-            quiet = 0
-            # A connection that was taken a moment ago has no task yet, and what was closed says so in a later round.
-            while quiet < QUIET_ROUNDS:
-                tasks = asyncio.all_tasks() - {asyncio.current_task()}
-                await asyncio.sleep(0)  # each has begun, or it could not end by itself
-                for task in tasks:
+            await self._refuse([*self._servers])
+            while len(asyncio.all_tasks()) > 1:
+                for task in filter(None, self._handing):
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await asyncio.get_running_loop().shutdown_default_executor()
-                quiet = 0 if tasks else quiet + 1
+                await asyncio.sleep(0)
+            await asyncio.get_running_loop().shutdown_default_executor()
+            await _let_pass()  # what was closed says so
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _refuse(self, listening: Iterable[socket.socket]) -> None:
+        """A server that is closed loses a connection that asyncio took a moment ago: no more are taken, and then it is closed."""
+        servers = {one: server for one in listening if (server := self._servers.pop(one, None))}
+        for one in servers:
+            self._loop.remove_reader(one)
+        await _let_pass()
+        for server in servers.values():
+            server.close()
+
+
+async def _let_pass() -> None:
+    for _ in range(ROUNDS):
+        await asyncio.sleep(0)
 
 
 def within(group: str, app: ASGIApp) -> ASGIApp:
