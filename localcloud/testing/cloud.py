@@ -111,6 +111,9 @@ class CloudUnderTest(Controls):
 
     def _take_back(self) -> None:
         self.clear_faults()
+        for name in [name for name, group in self.groups().items() if group["exists"]]:
+            with suppress(LookupError, ValueError):  # it has just gone
+                self.release(name)
         self.clock.resume()
         self.clock.set_scale(self.local.settings.scale)
         self._images.clear()

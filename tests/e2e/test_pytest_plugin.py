@@ -30,6 +30,11 @@ def test_a_run_that_is_left_behind(cloud):
     cloud.start("count-words", text="a")
     cloud.wait_for_call(method="PUT", route="containerGroups/{name}")
 
+def test_a_run_that_a_fault_holds(cloud):
+    cloud.add_fault("held")
+    cloud.start("count-words", text="a")
+    cloud.wait_for_call(method="PUT", route="containerGroups/{name}")
+
 def test_the_next_one_finds_a_clean_cloud(cloud):
     assert cloud.faults() == []
     assert not cloud.clock.state["paused"]
@@ -69,7 +74,7 @@ def test_what_goes_wrong_is_explained_and_what_a_test_leaves_is_taken_away(tmp_p
     done = suite(tmp_path / "suite", "--localcloud-scale=0.002")
 
     assert done.returncode == 1
-    assert "2 failed, 4 passed" in done.stdout
+    assert "2 failed, 5 passed" in done.stdout
     assert "exit_code: ValueError: no words in a" in done.stdout
     assert "| ValueError: no words in a" in done.stdout
     assert "answered 400: " in done.stdout
