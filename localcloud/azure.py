@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -130,12 +131,15 @@ class Azure:
         state = self.state
         return Watched(app, service, state.faults, state.journal, self.clock.now, self._who)
 
-    def relay(self, service: str, upstream: Callable[[], str]) -> str:
+    def relay(self, service: str, upstream: Callable[[], str], listening: socket.socket | None = None) -> str:
         """Serve what is upstream with the side door in front of it; the address, over TLS where the upstream has it."""
         relay = Relay(upstream, self._authority.ca)
         self._stack.callback(relay.close)
         own = self._authority if upstream().startswith("https:") else None
-        server = ThreadedServer(self.watch(relay, service), ssl_cert=own.certificate if own else None, ssl_key=own.key if own else None)
+        app = self.watch(relay, service)
+        # Whoever opened the socket may close it before this is stopped.
+        held = self._stack.enter_context(listening.dup()) if listening else None
+        server = ThreadedServer(app, held, ssl_cert=own.certificate if own else None, ssl_key=own.key if own else None)
         self._stack.enter_context(server)
         return server.url
 

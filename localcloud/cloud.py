@@ -6,9 +6,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,17 +16,16 @@ from typing import Any, Self, TypeVar
 
 from localcloud.addresses import addresses
 from localcloud.azure import Azure
-from localcloud.azurite import Azurite, AzuriteError, Ports
+from localcloud.azurite import Azurite, Ports
 from localcloud.bootstrap import put_files_container
 from localcloud.by_name import serve_names
 from localcloud.certificates import Authority
 from localcloud.child import HostChild, HostCommand
-from localcloud.containers import ImageMapError
 from localcloud.controls import Controls
 from localcloud.environment import app_settings
 from localcloud.errors import CloudError
+from localcloud.explaining import explained
 from localcloud.files import short
-from localcloud.host.host_json import HostError
 from localcloud.host.runtime_environment import find_python, make_environment
 from localcloud.ports import insist, is_free, listen, number, usual_or_free
 from localcloud.relays import public_url, storage_of
@@ -59,7 +58,7 @@ class Cloud(Controls):
         self.state_file.refuse_if_running()
         self._stopped = False
         try:
-            with _explained():
+            with explained():
                 self._start()
         except BaseException:
             self.stop()
@@ -86,10 +85,12 @@ class Cloud(Controls):
         azure = self._start_azure(folder, authority)
         if starting.done():
             starting.result()  # not installed, most likely: say so before anything else takes its time
-        listening = self._stack.enter_context(self._host_socket())
+        public = self._stack.enter_context(self._host_socket())
+        # A relay stands where the app is looked for, and the host behind it.
+        listening = self._stack.enter_context(listen()) if "functions" in self.settings.relay else public
         self.environment = app_settings(
             self.settings,
-            url=public_url(self.settings, azure, f"http://127.0.0.1:{number(listening)}"),
+            url=public_url(azure, public, listening),
             arm=azure.arm_url,
             vaults=azure.vault_url,
             identity=azure.identity_url,
@@ -242,7 +243,7 @@ class Cloud(Controls):
 
         Raises CloudError when it cannot be done.
         """
-        with self._changing, _explained("be reset"):
+        with self._changing, explained("be reset"):
             if self._stopped:
                 raise CloudError("the local cloud is stopping")
             if self.settings.host:
@@ -294,14 +295,3 @@ def _running(part: Part | None) -> Part:
     if part is None:
         raise CloudError("the local cloud is not running")
     return part
-
-
-@contextmanager
-def _explained(what: str = "start") -> Iterator[None]:
-    """What the parts raise for the user, as the one error of the whole."""
-    try:
-        yield
-    except (AzuriteError, HostError, ImageMapError) as error:
-        raise CloudError(str(error)) from None
-    except OSError as error:  # no space, no permission, a file where a folder should be: its words name the path
-        raise CloudError(f"the local cloud cannot {what}: {error}") from None

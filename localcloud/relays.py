@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 from localcloud.azure import Azure
 from localcloud.azurite import ACCOUNT, Azurite
 from localcloud.environment import storage_settings
+from localcloud.ports import LOOPBACK, number
 from localcloud.settings import CloudSettings
 
 STORAGE_URLS = ("blob_url", "queue_url", "table_url")
 
 
-def public_url(settings: CloudSettings, azure: Azure, url: str) -> str:
-    """The function app's address, for everybody."""
-    return azure.relay("functions", lambda: url) if "functions" in settings.relay else url
+def public_url(azure: Azure, public: socket.socket, host: socket.socket) -> str:
+    """The function app's address, for everybody: the host's own, or that of a relay, if another socket is the public one."""
+    if public is host:
+        return _url(host)
+    return azure.relay("functions", lambda: _url(host), public)
+
+
+def _url(listening: socket.socket) -> str:
+    return f"http://{LOOPBACK}:{number(listening)}"
 
 
 def storage_of(settings: CloudSettings, azure: Azure, azurite: Azurite) -> dict[str, str]:

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from localcloud.bootstrap import DEPLOYER
 from localcloud.cli.commands import localcloud
 from localcloud.cloud import Cloud
+from localcloud.ports import free_port
 from localcloud.settings import CONTAINER_GROUP, LOCATION, group_id
 from tests.e2e.conftest import SECRET, cloud_settings
 from tests.waiting import wait_for
@@ -46,8 +47,12 @@ HANGING = {
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud whose clock may be stopped, with relays in front of everything."""
     settings = cloud_settings(tmp_path_factory.mktemp("side") / ".localcloud")
-    with Cloud(dataclasses.replace(settings, relay=("functions", "storage"))) as cloud:
+    with Cloud(dataclasses.replace(settings, relay=("functions", "storage"), port=free_port())) as cloud:
         yield cloud
+
+
+def test_a_relay_is_where_the_app_is_looked_for(own: Cloud) -> None:
+    assert own.url == f"http://127.0.0.1:{own.settings.port}"
 
 
 @pytest.fixture
