@@ -23,7 +23,7 @@ from tests.e2e.test_runs import Api, Shown
 from tests.waiting import wait_for
 
 FOLDER = Path(__file__).parent / "recovery"
-LONG = 90
+LONG = 300  # seconds: a step that waits for quota looks again after 15, then 30, 60 and 120
 OLD_RUN = "00000000000000000abc"
 """The id of a run of 1970, of which nobody knows anything."""
 
